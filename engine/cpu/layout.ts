@@ -1,0 +1,166 @@
+/**
+ * Where everything lives in the machine's WebAssembly memory. This file is the only place that knows addresses;
+ * generated code takes them as constants, TypeScript goes through `CpuState` and the typed views.
+ *
+ * The register file holds sixteen 64-bit slots in encoding order (RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8...),
+ * so that AH is byte 1 of slot 0. A 32-bit guest keeps the upper halves zero.
+ */
+class Region {
+  private next: number;
+  constructor(start: number) {
+    this.next = start;
+  }
+  take(bytes: number, alignment = bytes > 16 ? 16 : bytes): number {
+    const at = Math.ceil(this.next / alignment) * alignment;
+    this.next = at + bytes;
+    return at;
+  }
+  get end(): number {
+    return this.next;
+  }
+}
+
+/** The first page stays unused, so that address 0 is never valid state. */
+const region = new Region(0x400);
+
+/** Sixteen general registers, then constant zero (the base or index of an address that has none). */
+export const REGISTERS = region.take(16 * 8, 256);
+export const ZERO_REGISTER = region.take(8, 8);
+export const REGISTER_FILE_END = region.end;
+
+/** Offset of a general register from REGISTERS: what a decoded record stores. */
+export const registerOffset = (index: number): number => index * 8;
+export const ZERO_OFFSET = ZERO_REGISTER - REGISTERS;
+
+export const EAX = REGISTERS;
+export const ECX = REGISTERS + 8;
+export const EDX = REGISTERS + 16;
+export const EBX = REGISTERS + 24;
+export const ESP = REGISTERS + 32;
+export const EBP = REGISTERS + 40;
+export const ESI = REGISTERS + 48;
+export const EDI = REGISTERS + 56;
+
+/** 64 bits each. EIP is exact whenever generated code is not running, and where it calls out. */
+export const EIP = region.take(8, 8);
+/** Linear address of the page that holds the running block, minus the CS base: EIP of the page's first byte. */
+export const CODE_PAGE_EIP = region.take(8, 8);
+
+/** Lazy flags, see translate/flags.ts. */
+export const FLAG_RESULT = region.take(4);
+export const FLAG_CARRIES = region.take(4);
+/** EFLAGS without the six arithmetic flags: bit 1 (always 1), TF, IF, DF, IOPL, NT, RF, VM, AC, VIF, VIP, ID. */
+export const EFLAGS_SYSTEM = region.take(4);
+
+/** Segment registers in encoding order: ES, CS, SS, DS, FS, GS, then LDTR and TR. 32 bytes each. */
+export const SEGMENTS = region.take(8 * 32, 32);
+export const SEGMENT_BYTES = 32;
+export const SEGMENT = {
+  /** 64 bits */
+  base: 0,
+  /** Byte-granular limit. */
+  limit: 8,
+  selector: 12,
+  /** Descriptor bits 40-55: type, S, DPL, P, limit 19:16 (zero), AVL, L, D/B, G. */
+  attributes: 16,
+  /** Nonzero when the register may be used for a data access of any address: see segmentation.ts. */
+  flat: 20,
+} as const;
+export const ES = 0;
+export const CS = 1;
+export const SS = 2;
+export const DS = 3;
+export const FS = 4;
+export const GS = 5;
+export const LDTR = 6;
+export const TR = 7;
+export const segmentAddress = (index: number): number => SEGMENTS + index * SEGMENT_BYTES;
+
+export const CPL = region.take(4);
+/** Key of the decode cache: see mmu/code-cache.ts. */
+export const MODE = region.take(4);
+
+export const GDTR_BASE = region.take(8, 8);
+export const GDTR_LIMIT = region.take(4);
+export const IDTR_BASE = region.take(8, 8);
+export const IDTR_LIMIT = region.take(4);
+
+/** Control registers 0-4, 64 bits each (CR1 unused). */
+export const CONTROL = region.take(5 * 8, 8);
+export const CR0 = CONTROL;
+export const CR2 = CONTROL + 16;
+export const CR3 = CONTROL + 24;
+export const CR4 = CONTROL + 32;
+/** Debug registers 0-7, 64 bits each. */
+export const DEBUG = region.take(8 * 8, 8);
+export const EFER = region.take(8, 8);
+
+/** f64, an exact integer. The present tick = TICK_DEADLINE - TICKS_LEFT - (ticks of the running block still to come). */
+export const TICK_DEADLINE = region.take(8, 8);
+/** i32: ticks that may still be entered as whole blocks. */
+export const TICKS_LEFT = region.take(4);
+/** f64: the tick at whose boundary interrupts are inhibited by STI or MOV SS / POP SS; -1 for none. */
+export const SHADOW_TICK = region.take(8, 8);
+/** 1 while the PIC asserts INTR (or an NMI is pending): generated code that enables interrupts leaves at once. */
+export const INTERRUPT_PENDING = region.take(4);
+
+/** The exception that generated code ran into; NO_FAULT while there is none. */
+export const NO_FAULT = -1;
+export const FAULT_VECTOR = region.take(4);
+export const FAULT_ERROR_CODE = region.take(4);
+
+/** Record that is being executed: set before every call out of generated code. */
+export const CURRENT_RECORD = region.take(4);
+
+/** x87: eight registers of 16 bytes (significand 8 bytes, sign and exponent 2 bytes), physical numbering R0-R7. */
+export const X87_REGISTERS = region.take(8 * 16, 16);
+export const X87_CONTROL = region.take(4);
+/** Status word without TOP. */
+export const X87_STATUS = region.take(4);
+export const X87_TOP = region.take(4);
+/** Bit i set: physical register i is empty. */
+export const X87_EMPTY = region.take(4);
+export const X87_OPCODE = region.take(4);
+export const X87_INSTRUCTION_OFFSET = region.take(8, 8);
+export const X87_INSTRUCTION_SELECTOR = region.take(4);
+export const X87_OPERAND_OFFSET = region.take(8, 8);
+export const X87_OPERAND_SELECTOR = region.take(4);
+/** Exception flags of the floating-point library, see float/. */
+export const FLOAT_FLAGS = region.take(4);
+
+/** Sixteen XMM registers of 16 bytes. */
+export const XMM_REGISTERS = region.take(16 * 16, 16);
+export const MXCSR = region.take(4);
+
+/** Scratch that a TypeScript helper and generated code use to pass up to 64 bytes. */
+export const SCRATCH = region.take(64, 16);
+
+/** A single record followed by an exit record: where the step tier decodes to. */
+export const STEP_RECORDS = region.take(4 * 32, 16);
+
+/** Address of the TLB table for the current privilege level. */
+export const TLB_BASE = region.take(4);
+
+export const CPU_STATE_END = region.end;
+
+/**
+ * TLB: direct mapped by linear page, one table for supervisor and one for user accesses. An entry is
+ * { read tag u32, write tag u32, addend u32, unused u32 }; a tag is the linear page address, or TLB_INVALID.
+ */
+export const TLB_ENTRIES = 2048;
+export const TLB_ENTRY_BYTES = 16;
+export const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
+export const TLB_INVALID = 1;
+export const TLB_SUPERVISOR = 0x10000;
+export const TLB_USER = TLB_SUPERVISOR + TLB_BYTES;
+/** Jump cache: { key i64 (linear EIP | mode << 32), record u32, unused u32 }. */
+export const JUMP_CACHE_ENTRIES = 4096;
+export const JUMP_CACHE_ENTRY_BYTES = 16;
+export const JUMP_CACHE = TLB_USER + TLB_BYTES;
+export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * JUMP_CACHE_ENTRY_BYTES;
+
+/** Decoded records. */
+export const RECORD_BYTES = 24;
+export const RECORD_ARENA = JUMP_CACHE + JUMP_CACHE_BYTES;
+export const RECORD_ARENA_BYTES = 24 * 1024 * 1024;
+export const FRAME_FLAGS = RECORD_ARENA + RECORD_ARENA_BYTES;
