@@ -3,7 +3,7 @@
  * neither sees: files that should not be there, and entry points that are missing.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { REPOSITORY } from './sources.js';
@@ -20,12 +20,19 @@ interface Manifest {
 
 const UNWANTED = [/\.test\./, /\.tsbuildinfo$/, /^dist\/\.tests\//, /^dist\/examples\//, /^dist\/properties\/(?:checks|testing)\//];
 
-/** Problems with the list of packed files. `read` gives the text of a file of the package. */
-export function packageProblems(files: readonly string[], manifest: Manifest, read: (path: string) => string): string[] {
+/** Problems with the list of packed files. `read` gives the text of a file, `exists` tells whether a source is there. */
+export function packageProblems(
+  files: readonly string[],
+  manifest: Manifest,
+  read: (path: string) => string,
+  exists: (path: string) => boolean,
+): string[] {
   const problems: string[] = [];
   const packed = new Set(files);
   for (const path of files) {
     if (UNWANTED.some((pattern) => pattern.test(path))) problems.push(`${path} does not belong into the package`);
+    const source = /^dist\/(.*)\.js$/.exec(path)?.[1];
+    if (source !== undefined && !exists(`${source}.ts`)) problems.push(`${path} has no source any more: remove dist and build again`);
   }
   const wanted = [...Object.values(manifest.bin), ...Object.values(manifest.exports).flatMap((entry) => [entry.types, entry.default])];
   for (const path of new Set(wanted.map((entry) => entry.replace(/^\.\//, '')))) {
@@ -54,7 +61,12 @@ export function checkPackage(): boolean {
     if (result === undefined) throw new Error('npm pack has packed nothing');
     const manifest = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as Manifest;
     const paths = result.files.map((file) => file.path);
-    const problems = packageProblems(paths, manifest, (path) => readFileSync(join(REPOSITORY, path), 'utf8'));
+    const problems = packageProblems(
+      paths,
+      manifest,
+      (path) => readFileSync(join(REPOSITORY, path), 'utf8'),
+      (path) => existsSync(join(REPOSITORY, path)),
+    );
     for (const problem of problems) process.stdout.write(`${problem}\n`);
     const tarball = join(folder, result.filename);
     const tools = [
