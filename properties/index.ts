@@ -1,1 +1,2 @@
-export {};
+/** Programs for the guest: assembler and disassembler. */
+export * from './assembler/index.js';
