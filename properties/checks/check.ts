@@ -34,7 +34,11 @@ const dependencies = new Set(Object.keys(manifest.dependencies));
 
 const CHECKS: readonly Check[] = [
   { name: 'types', what: 'TypeScript, all houses and tests', run: tool('tsc', '-b') },
-  { name: 'lint', what: 'Biome: lint, format, globals of the engine', run: tool('biome', 'ci', '--max-diagnostics=200') },
+  {
+    name: 'lint',
+    what: 'Biome: lint, format, globals of the engine',
+    run: tool('biome', 'ci', '--max-diagnostics=200', '--error-on-warnings', `--colors=${process.stdout.isTTY ? 'force' : 'off'}`),
+  },
   { name: 'imports', what: 'import directions between the houses', run: sources((file) => importViolations(file, dependencies)) },
   { name: 'laws', what: 'laws of the engine', run: sources(lawViolations) },
   { name: 'heads', what: 'file heads', run: sources(headViolations) },
