@@ -3,7 +3,7 @@
  * happened and when, and the ports of the device under test.
  */
 import { Clock, type TickSource } from '../clock/clock.js';
-import type { AccessSize, IrqLine, PortHandler, PortRegistrar } from './device.js';
+import type { AccessSize, Device, IrqLine, PortHandler, PortRegistrar } from './device.js';
 
 /** One thing a device did to the outside. */
 export interface BenchEvent {
@@ -12,12 +12,17 @@ export interface BenchEvent {
   readonly value: number | boolean;
 }
 
+export interface BenchLine extends IrqLine {
+  level: boolean;
+}
+
 export class TestBench implements TickSource, PortRegistrar {
   tick = 0;
   readonly clock: Clock;
   /** Everything recorded so far, in order. */
   readonly events: BenchEvent[] = [];
   private readonly handlers = new Map<number, PortHandler>();
+  private readonly lines = new Map<string, BenchLine>();
 
   constructor(readonly nsPerTick = 1) {
     this.clock = new Clock(nsPerTick);
@@ -33,16 +38,25 @@ export class TestBench implements TickSource, PortRegistrar {
   }
 
   /** A line that records its changes of level (not the repetitions). */
-  line(name: string): IrqLine & { level: boolean } {
-    const bench = this;
-    return {
+  line(name: string): BenchLine {
+    const record = (level: boolean): void => this.record(name, level);
+    const line: BenchLine = {
       level: false,
       set(level: boolean): void {
-        if (level === this.level) return;
-        this.level = level;
-        bench.record(name, level);
+        if (level === line.level) return;
+        line.level = level;
+        record(level);
       },
     };
+    this.lines.set(name, line);
+    return line;
+  }
+
+  /** Takes over time and line levels of another bench, as the rest of a restored machine would have them. */
+  continueFrom(other: TestBench): void {
+    this.tick = other.tick;
+    this.clock.skippedNs = other.clock.skippedNs;
+    for (const [name, line] of this.lines) line.level = other.lines.get(name)?.level ?? false;
   }
 
   /** Takes out what was recorded under `what` (or all of it). */
@@ -92,4 +106,42 @@ export class TestBench implements TickSource, PortRegistrar {
     if (handler === undefined) throw new Error(`nobody claims port 0x${port.toString(16)}`);
     return handler;
   }
+}
+
+/** What two devices did that should have done the same. */
+export interface Comparison {
+  readonly original: unknown[];
+  readonly restored: unknown[];
+}
+
+/**
+ * Lets a device go through `before`, restores its state into a fresh one on a fresh bench, lets both go through
+ * `after`, and gives all that could be seen of either: results of the actions, recorded events, the state at the end.
+ */
+export function compareAfterRestore<D extends Device, Action>(
+  build: (bench: TestBench) => D,
+  act: (bench: TestBench, device: D, action: Action) => unknown,
+  before: readonly Action[],
+  after: readonly Action[],
+): Comparison {
+  const bench = new TestBench();
+  const device = build(bench);
+  device.reset();
+  for (const action of before) act(bench, device, action);
+  bench.take();
+
+  const freshBench = new TestBench();
+  const fresh = build(freshBench);
+  freshBench.continueFrom(bench);
+  fresh.restore(device.save());
+  const atOnce = fresh.save();
+
+  const observe = (onBench: TestBench, of: D): unknown[] => {
+    const results = after.map((action) => act(onBench, of, action));
+    return [...results, ...onBench.take(), of.save()];
+  };
+  return {
+    original: [device.save(), ...observe(bench, device)],
+    restored: [atOnce, ...observe(freshBench, fresh)],
+  };
 }
