@@ -1,6 +1,6 @@
 /**
- * Makes `npx replay86` work inside this repository: npm links the commands of dependencies, but not of the package
- * itself. Part of `npm run build`, because a new file is not executable.
+ * Makes `node_modules/.bin/replay86`: npm links the commands of dependencies, but not of the package itself (`npx` would
+ * install it into a cache of its own first). Part of `npm run build`, because a new file is not executable.
  */
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
