@@ -5,7 +5,7 @@ import { iced, type Bits } from './iced.js';
 import * as x86 from './index.js';
 import { assemble, type Assembler, disassemble, type Operand } from './index.js';
 
-const { al, ax, eax, ebx, ecx, edx, esi, edi, esp, rax, r9, bx, cl, ds, es, fs, cr0, st0, st1, xmm0, xmm1, mm1 } = x86;
+const { al, ax, eax, ebx, ecx, esi, edi, esp, rax, r9, bx, cl, ds, es, fs, cr0, st0, st1, xmm0, xmm1, mm1 } = x86;
 const { byte, word, dword, fword, qword, ptr, far, offset, difference, low16, high16 } = x86;
 
 function bytesOf(bits: Bits, write: (a: Assembler) => void, origin = 0): string {

@@ -125,12 +125,10 @@ class ProgramBuilder {
     return prefixes;
   }
 
-  /** LOCK before the next instruction. */
   lock(): this {
     this.pending.lock = true;
     return this;
   }
-  /** REP (F3) before the next string instruction. */
   rep(): this {
     this.pending.rep = 'repe';
     return this;
@@ -138,17 +136,14 @@ class ProgramBuilder {
   repe(): this {
     return this.rep();
   }
-  /** REPNE (F2) before the next string instruction. */
   repne(): this {
     this.pending.rep = 'repne';
     return this;
   }
-  /** Segment override for the source of the next string instruction. */
   segment(register: Register): this {
     this.pending.segment = register;
     return this;
   }
-  /** Address size of the next string instruction. */
   addressBits(bits: Bits): this {
     this.pending.addressBits = bits;
     return this;
@@ -205,8 +200,22 @@ class ProgramBuilder {
 
 type MnemonicMethods = Readonly<Record<Mnemonic, (...operands: Operand[]) => void>>;
 
+type PrefixMethods = 'lock' | 'rep' | 'repe' | 'repne' | 'segment' | 'addressBits';
+
 /** What a program is written with: the directives above and a method for each mnemonic. */
-export type Assembler = Omit<ProgramBuilder, 'items'> & MnemonicMethods;
+export interface Assembler extends Omit<ProgramBuilder, 'items' | PrefixMethods>, MnemonicMethods {
+  /** LOCK before the next instruction. */
+  lock(): Assembler;
+  /** REP or REPE (F3) before the next string instruction. */
+  rep(): Assembler;
+  repe(): Assembler;
+  /** REPNE (F2) before the next string instruction. */
+  repne(): Assembler;
+  /** Segment override for the source of the next string instruction. */
+  segment(register: Register): Assembler;
+  /** Address size of the next string instruction. */
+  addressBits(bits: Bits): Assembler;
+}
 
 for (const mnemonic of mnemonics) {
   if (mnemonic in ProgramBuilder.prototype) throw new Error(`assembler: the mnemonic ${mnemonic} hides a directive`);
