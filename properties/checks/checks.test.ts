@@ -1,9 +1,10 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { headViolations } from './heads.js';
 import { importsOf, importViolations } from './imports.js';
 import { lawViolations } from './laws.js';
 import { packageProblems } from './package.js';
-import { codeOf, REPOSITORY, readSources, type SourceFile } from './sources.js';
+import { codeOf, readSources, type SourceFile } from './sources.js';
 
 const file = (path: string, text: string): SourceFile => ({ path, text });
 const DEPENDENCIES = new Set(['commander', '@msgpack/msgpack']);
@@ -148,7 +149,7 @@ describe('the package', () => {
 });
 
 it('reads the sources of all houses', () => {
-  const paths = readSources(REPOSITORY).map((source) => source.path);
+  const paths = readSources(fileURLToPath(new URL('../..', import.meta.url))).map((source) => source.path);
   expect(paths).toContain('engine/config.ts');
   expect(paths).toContain('properties/checks/checks.test.ts');
   expect(paths.filter((path) => path.includes('node_modules') || path.startsWith('dist'))).toEqual([]);

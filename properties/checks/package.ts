@@ -74,7 +74,9 @@ export function checkPackage(): boolean {
       ['attw', tarball, '--profile', 'esm-only', '--no-emoji', '--no-color'],
     ];
     const passed = tools.map(([tool = '', ...parameters]) => {
-      return spawnSync(join(REPOSITORY, 'node_modules', '.bin', tool), parameters, { cwd: REPOSITORY, stdio: 'inherit' }).status === 0;
+      const run = spawnSync(join(REPOSITORY, 'node_modules', '.bin', tool), parameters, { cwd: REPOSITORY, encoding: 'utf8' });
+      if (run.status !== 0) process.stdout.write(`${run.stdout}${run.stderr}`);
+      return run.status === 0;
     });
     return problems.length === 0 && passed.every((ok) => ok);
   } finally {
