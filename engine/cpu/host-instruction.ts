@@ -63,6 +63,11 @@ export interface Cpu {
   /** Drops translations: all, all but global ones, or those of one linear page. */
   flushTlb(kind: 'all' | 'nonGlobal'): void;
   invalidatePage(linear: number): void;
+  /**
+   * PAE paging: reads the four page-directory-pointer entries that `cr3` points to into the CPU's own copies.
+   * @throws GuestException #GP(0) on a present entry with reserved bits set, before anything has changed.
+   */
+  loadPageDirectoryPointers(cr3: number): void;
   /** The present tick, exact. Before the instruction under way completes. */
   readonly tick: number;
   readonly nowNs: number;

@@ -1,0 +1,141 @@
+/**
+ * Segment registers: the checks of every data access, and loading a register in real, virtual-8086 and protected mode
+ * (SDM volume 3, sections 5.3 - 5.7, 20.1.1, 20.2.1; MOV and LDS in volume 2).
+ *
+ * Where the manual leaves a choice: an access that runs over the end of a 4-GiB segment does not fault, it wraps.
+ * Loading a segment register in real mode sets selector and base only, so limits and sizes from protected mode live
+ * on ("unreal mode"); access rights are not looked at in real mode.
+ */
+import {
+  type Descriptor,
+  descriptorPrivilege,
+  fetchDescriptor,
+  isConforming,
+  isNullSelector,
+  isPresent,
+  isReadable,
+  isWritableData,
+  markAccessed,
+  requestedPrivilege,
+  selectorErrorCode,
+} from './descriptors.js';
+import { GuestException, VECTOR } from './exceptions.js';
+import type { Cpu } from './host-instruction.js';
+import * as layout from './layout.js';
+import { ATTRIBUTE, type CpuState, type SegmentCache } from './state.js';
+
+const EXPAND_DOWN = ATTRIBUTE.nonSystem | ATTRIBUTE.expandDownOrConforming;
+const isExpandDown = (attributes: number): boolean => (attributes & (EXPAND_DOWN | ATTRIBUTE.code)) === EXPAND_DOWN;
+
+/** Whether all of `bytes` at `offset` lies inside the limit. */
+export function withinLimit(limit: number, attributes: number, offset: number, bytes: number): boolean {
+  if (isExpandDown(attributes)) {
+    return offset > limit && offset + bytes - 1 <= (attributes & ATTRIBUTE.big ? 0xffff_ffff : 0xffff);
+  }
+  return limit === 0xffff_ffff || offset + bytes - 1 <= limit;
+}
+
+/** Implements `Cpu.linear`. */
+export function checkedLinear(cpu: Cpu, segment: number, offset: number, bytes: number, write: boolean): number {
+  const state = cpu.state;
+  const attributes = state.segmentAttributes(segment);
+  const vector = segment === layout.SS ? VECTOR.stackFault : VECTOR.generalProtection;
+  if (!state.realAddressing) {
+    if (!(attributes & ATTRIBUTE.present)) throw new GuestException(vector, 0);
+    const kind = attributes & (ATTRIBUTE.code | ATTRIBUTE.readWrite);
+    if (write ? kind !== ATTRIBUTE.readWrite : kind === ATTRIBUTE.code) throw new GuestException(VECTOR.generalProtection, 0);
+  }
+  if (!withinLimit(state.segmentLimit(segment), attributes, offset, bytes)) throw new GuestException(vector, 0);
+  return (state.segmentBase(segment) + offset) >>> 0;
+}
+
+/** Whether no data access through the register can fail a segment check: the value of the `flat` cell. */
+export function isFlat(state: CpuState, segment: number): boolean {
+  const attributes = state.segmentAttributes(segment);
+  if (state.segmentLimit(segment) !== 0xffff_ffff || isExpandDown(attributes)) return false;
+  const needed = ATTRIBUTE.present | ATTRIBUTE.readWrite;
+  return state.realAddressing || (attributes & (needed | ATTRIBUTE.code)) === needed;
+}
+
+/** Mask of the stack pointer: 32 or 16 bits, by the B bit of the stack segment. */
+export const stackMask = (attributes: number): number => (attributes & ATTRIBUTE.big ? 0xffff_ffff : 0xffff);
+
+export const setPrivilege = (state: CpuState, privilege: number): void => state.set32(layout.CPL, privilege);
+
+export const nullSegment = (selector: number): SegmentCache => ({ selector, base: 0, limit: 0, attributes: 0 });
+
+const REAL_ATTRIBUTES = ATTRIBUTE.present | ATTRIBUTE.nonSystem | ATTRIBUTE.readWrite | ATTRIBUTE.accessed;
+
+/** SDM 3-20.2.1: a virtual-8086 segment is 64 KiB of writable data at 16 x selector, DPL 3. */
+export const virtual8086Segment = (selector: number): SegmentCache => ({
+  selector,
+  base: selector << 4,
+  limit: 0xffff,
+  attributes: REAL_ATTRIBUTES | ATTRIBUTE.dpl,
+});
+
+/** What a load of `selector` makes of the register in real or virtual-8086 mode. */
+export function realSegment(state: CpuState, index: number, selector: number): SegmentCache {
+  if (state.virtual8086) return virtual8086Segment(selector);
+  const previous = state.readSegment(index);
+  // A register that protected mode left unusable has no limit that could live on.
+  if (!(previous.attributes & ATTRIBUTE.present)) return { selector, base: selector << 4, limit: 0xffff, attributes: REAL_ATTRIBUTES };
+  return { ...previous, selector, base: selector << 4 };
+}
+
+/**
+ * The checks of a stack segment for use at `privilege`. `vector` is raised for everything but a segment that is not
+ * present (#SS): #GP for loads and returns, #TS when the selector comes from a TSS.
+ */
+export function checkStackSegment(cpu: Cpu, selector: number, privilege: number, vector: number, external: number): Descriptor {
+  if (isNullSelector(selector)) throw new GuestException(vector, external);
+  const descriptor = fetchDescriptor(cpu, selector, vector, external);
+  const errorCode = selectorErrorCode(selector, external);
+  if (requestedPrivilege(selector) !== privilege || !isWritableData(descriptor) || descriptorPrivilege(descriptor) !== privilege) {
+    throw new GuestException(vector, errorCode);
+  }
+  if (!isPresent(descriptor)) throw new GuestException(VECTOR.stackFault, errorCode);
+  return descriptor;
+}
+
+/** The checks of DS, ES, FS, GS for use at `privilege`; a null selector has no descriptor. */
+export function checkDataSegment(
+  cpu: Cpu,
+  selector: number,
+  privilege: number,
+  vector: number,
+  external: number,
+): Descriptor | undefined {
+  if (isNullSelector(selector)) return undefined;
+  const descriptor = fetchDescriptor(cpu, selector, vector, external);
+  const errorCode = selectorErrorCode(selector, external);
+  if (!isReadable(descriptor)) throw new GuestException(vector, errorCode);
+  const weakest = Math.max(requestedPrivilege(selector), privilege);
+  if (!isConforming(descriptor) && weakest > descriptorPrivilege(descriptor)) throw new GuestException(vector, errorCode);
+  if (!isPresent(descriptor)) throw new GuestException(VECTOR.segmentNotPresent, errorCode);
+  return descriptor;
+}
+
+/**
+ * Everything of a load of DS, ES, FS, GS or SS that can fault. The caller stores the result with
+ * `state.writeSegment` and ends in `cpu.modeChanged()`.
+ */
+export function prepareSegment(cpu: Cpu, index: number, selector: number): SegmentCache {
+  const state = cpu.state;
+  if (state.realAddressing) return realSegment(state, index, selector);
+  const descriptor =
+    index === layout.SS
+      ? checkStackSegment(cpu, selector, state.cpl, VECTOR.generalProtection, 0)
+      : checkDataSegment(cpu, selector, state.cpl, VECTOR.generalProtection, 0);
+  return descriptor === undefined ? nullSegment(selector) : markAccessed(cpu, descriptor, selector);
+}
+
+/** After a return to less privilege: data segments that it may not use become null (SDM volume 2, RET and IRET). */
+export function dropInaccessibleSegments(state: CpuState): void {
+  for (const index of [layout.ES, layout.DS, layout.FS, layout.GS]) {
+    const { selector, attributes } = state.readSegment(index);
+    const conforming = ATTRIBUTE.code | ATTRIBUTE.expandDownOrConforming;
+    if ((attributes & conforming) === conforming) continue;
+    if (isNullSelector(selector) || ((attributes & ATTRIBUTE.dpl) >>> 5) < state.cpl) state.writeSegment(index, nullSegment(0));
+  }
+}

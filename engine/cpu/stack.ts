@@ -1,0 +1,89 @@
+/**
+ * Frames on a stack. A writer checks and probes every push before the first byte is written, a reader leaves ESP alone:
+ * so a fault in the middle has changed nothing (SDM volume 3, section 6.5: faults are restartable).
+ */
+import { GuestException, VECTOR } from './exceptions.js';
+import type { Cpu, LinearMemory } from './host-instruction.js';
+import * as layout from './layout.js';
+import { stackMask, withinLimit } from './segmentation.js';
+import type { CpuState, SegmentCache } from './state.js';
+
+const ESP_INDEX = 4;
+
+/** The stack pointer after its part under `mask` became `value`. */
+const replaceUnderMask = (pointer: number, value: number, mask: number): number => ((pointer & ~mask) | (value & mask)) >>> 0;
+
+/** Moves ESP or SP, as the B bit of SS says. */
+export function setStackPointer(state: CpuState, value: number): void {
+  const mask = stackMask(state.segmentAttributes(layout.SS));
+  state.setReg32(ESP_INDEX, replaceUnderMask(state.reg32(ESP_INDEX), value, mask));
+}
+
+export class StackWriter {
+  private readonly pushes: { linear: number; bytes: number; value: number }[] = [];
+  private readonly mask: number;
+
+  /** @param errorCode of the #SS that a push outside the limit raises. */
+  constructor(
+    private readonly segment: SegmentCache,
+    public pointer: number,
+    private readonly memory: LinearMemory,
+    private readonly errorCode: number,
+  ) {
+    this.mask = stackMask(segment.attributes);
+  }
+
+  push(bytes: number, value: number): void {
+    const offset = ((this.pointer - bytes) & this.mask) >>> 0;
+    if (!withinLimit(this.segment.limit, this.segment.attributes, offset, bytes)) {
+      throw new GuestException(VECTOR.stackFault, this.errorCode);
+    }
+    const linear = (this.segment.base + offset) >>> 0;
+    this.memory.probeWrite(linear, bytes);
+    this.pushes.push({ linear, bytes, value });
+    this.pointer = replaceUnderMask(this.pointer, offset, this.mask);
+  }
+
+  /** Writes all pushes, in order. Cannot fault. */
+  commit(): void {
+    for (const { linear, bytes, value } of this.pushes) {
+      if (bytes === 2) this.memory.write16(linear, value & 0xffff);
+      else this.memory.write32(linear, value);
+    }
+  }
+}
+
+/** Pushes on the stack in use. */
+export const currentStackWriter = (cpu: Cpu): StackWriter =>
+  new StackWriter(cpu.state.readSegment(layout.SS), cpu.state.reg32(ESP_INDEX), cpu.memory, 0);
+
+/** Pops from the stack in use; #SS(0) outside its limit. */
+export class StackReader {
+  pointer: number;
+  private readonly segment: SegmentCache;
+  private readonly mask: number;
+
+  constructor(private readonly cpu: Cpu) {
+    this.pointer = cpu.state.reg32(ESP_INDEX);
+    this.segment = cpu.state.readSegment(layout.SS);
+    this.mask = stackMask(this.segment.attributes);
+  }
+
+  pop(bytes: number): number {
+    const offset = (this.pointer & this.mask) >>> 0;
+    if (!withinLimit(this.segment.limit, this.segment.attributes, offset, bytes)) throw new GuestException(VECTOR.stackFault, 0);
+    const linear = (this.segment.base + offset) >>> 0;
+    const value = bytes === 2 ? this.cpu.memory.read16(linear) & 0xffff : this.cpu.memory.read32(linear) >>> 0;
+    this.skip(bytes);
+    return value;
+  }
+
+  skip(bytes: number): void {
+    this.pointer = replaceUnderMask(this.pointer, this.pointer + bytes, this.mask);
+  }
+
+  /** Makes the position of the reader the stack pointer. */
+  commit(): void {
+    this.cpu.state.setReg32(ESP_INDEX, this.pointer);
+  }
+}
