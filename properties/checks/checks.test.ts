@@ -57,6 +57,7 @@ describe('import directions', () => {
     ['examples/race/demo.ts', '../../replay/index.js'],
     ['examples/benchmark/bench.ts', 'v86'],
     ['traces/a.test.ts', '../replay/record.js'],
+    ['engine/devices/test-bench.ts', '../boot/test-images.js'],
   ])('lets %s import %s', (path, specifier) => {
     expect(importing(path, specifier)).toEqual([]);
   });
@@ -70,7 +71,8 @@ describe('import directions', () => {
     ['properties/a.ts', '../traces/index.js', 'properties/ may not import traces/'],
     ['examples/race/demo.ts', '../../replay/record.js', 'only the public replay/index.js'],
     ['replay/a.ts', '../dist/engine/index.js', 'leads out of the houses'],
-    ['replay/a.ts', './b.test.js', 'is a test'],
+    ['replay/a.ts', './b.test.js', 'for tests only'],
+    ['engine/a.ts', './devices/test-bench.js', 'for tests only'],
     ['replay/a.ts', 'fast-check', 'not among the dependencies'],
     ['replay/a.ts', '@other/scoped/deep', "'@other/scoped' is not among"],
   ])('does not let %s import %s', (path, specifier, message) => {

@@ -3,7 +3,7 @@
  * may import from anywhere. Published code may only import packages that are installed with it.
  */
 import { posix } from 'node:path';
-import { codeOf, type House, houseOf, isTest, lineAt, type SourceFile, type Violation } from './sources.js';
+import { codeOf, type House, houseOf, isTest, isTestHelper, lineAt, type SourceFile, type Violation } from './sources.js';
 
 /** What a house may import, besides itself. */
 const ALLOWED_HOUSES: Record<House, readonly House[]> = {
@@ -50,7 +50,8 @@ function houseViolation(path: string, house: House, specifier: string): string |
   const target = posix.join(posix.dirname(path), specifier);
   const targetHouse = houseOf(target);
   if (targetHouse === undefined) return `'${specifier}' leads out of the houses`;
-  if (targetHouse === house) return isTest(target.replace(/\.js$/, '.ts')) ? `'${specifier}' is a test` : undefined;
+  if (isTest(target.replace(/\.js$/, '.ts')) || (isTestHelper(target) && !isTestHelper(path))) return `'${specifier}' is for tests only`;
+  if (targetHouse === house) return undefined;
   if (!ALLOWED_HOUSES[house].includes(targetHouse)) {
     return `'${specifier}': ${house}/ may not import ${targetHouse}/ (it may import ${ALLOWED_HOUSES[house].join(', ') || 'no other house'})`;
   }

@@ -18,7 +18,14 @@ interface Manifest {
   readonly exports: Record<string, { readonly types: string; readonly default: string }>;
 }
 
-const UNWANTED = [/\.test\./, /\.tsbuildinfo$/, /^dist\/\.tests\//, /^dist\/examples\//, /^dist\/properties\/(?:checks|testing)\//];
+const UNWANTED = [
+  /\.test\./,
+  /\/test-[^/]*$/,
+  /\.tsbuildinfo$/,
+  /^dist\/\.tests\//,
+  /^dist\/examples\//,
+  /^dist\/properties\/(?:checks|testing)\//,
+];
 
 /** Problems with the list of packed files. `read` gives the text of a file, `exists` tells whether a source is there. */
 export function packageProblems(

@@ -51,6 +51,11 @@ export function isTest(path: string): boolean {
   return path.endsWith('.test.ts');
 }
 
+/** A helper that tests share (`test-bench.ts`): bound by the laws like any other file, but neither published nor used. */
+export function isTestHelper(path: string): boolean {
+  return /(?:^|\/)test-[^/]*$/.test(path);
+}
+
 export function lineAt(text: string, index: number): number {
   let line = 1;
   for (let at = text.indexOf('\n'); at !== -1 && at < index; at = text.indexOf('\n', at + 1)) line++;
