@@ -56,20 +56,15 @@ export class StateReader {
     return this.optionalInteger(key, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY;
   }
 
-  list(key: string, lengthHighest: number): StateValue[] {
-    const value = this.value(key);
-    if (!Array.isArray(value) || value.length > lengthHighest) {
-      throw this.error(key, `a list of at most ${lengthHighest} entries`);
-    }
-    return value;
+  object(key: string): StateReader {
+    return this.readerOf(key, this.value(key));
   }
 
-  object(key: string): StateReader {
+  /** Exactly `count` objects. */
+  objects(key: string, count: number): StateReader[] {
     const value = this.value(key);
-    if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) {
-      throw this.error(key, 'an object');
-    }
-    return new StateReader(`${this.owner}.${key}`, value);
+    if (!Array.isArray(value) || value.length !== count) throw this.error(key, `a list of ${count} objects`);
+    return value.map((entry) => this.readerOf(key, entry));
   }
 
   /** @throws StateError when a field is left that nobody asked for. */
@@ -82,6 +77,13 @@ export class StateReader {
     if (value === undefined) throw new StateError(`${this.owner}: field '${key}' is missing in the saved state`);
     this.unread.delete(key);
     return value;
+  }
+
+  private readerOf(key: string, value: StateValue): StateReader {
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) {
+      throw this.error(key, 'an object');
+    }
+    return new StateReader(`${this.owner}.${key}`, value);
   }
 
   private error(key: string, wanted: string): StateError {
