@@ -9,10 +9,21 @@ export type Tier = 'auto' | 'interpreter' | 'step';
 /** What the machine starts from. Byte arrays are images: a trace names them by digest. */
 export type BootSource =
   | { readonly kind: 'linux'; readonly kernel: Uint8Array; readonly initrd?: Uint8Array; readonly commandLine: string }
-  | { readonly kind: 'multiboot'; readonly kernel: Uint8Array; readonly modules: readonly { readonly image: Uint8Array; readonly commandLine: string }[]; readonly commandLine: string }
+  | {
+      readonly kind: 'multiboot';
+      readonly kernel: Uint8Array;
+      readonly modules: readonly { readonly image: Uint8Array; readonly commandLine: string }[];
+      readonly commandLine: string;
+    }
   | { readonly kind: 'bios'; readonly rom: Uint8Array }
   /** Raw bytes at a physical address, entered in 16-bit real mode or flat 32-bit protected mode: tests and fuzzing. */
-  | { readonly kind: 'raw'; readonly image: Uint8Array; readonly address: number; readonly entry: number; readonly mode: 'real' | 'protected' };
+  | {
+      readonly kind: 'raw';
+      readonly image: Uint8Array;
+      readonly address: number;
+      readonly entry: number;
+      readonly mode: 'real' | 'protected';
+    };
 
 export interface MachineConfig {
   readonly boot: BootSource;

@@ -4,15 +4,7 @@
  */
 
 /** Plain data: what a snapshot holds and a digest covers. Keys in the order of the type, no undefined. */
-export type StateValue =
-  | number
-  | bigint
-  | boolean
-  | string
-  | null
-  | Uint8Array
-  | StateValue[]
-  | { [key: string]: StateValue };
+export type StateValue = number | bigint | boolean | string | null | Uint8Array | StateValue[] | { [key: string]: StateValue };
 export type DeviceState = { [key: string]: StateValue };
 
 export interface Device {
