@@ -22,7 +22,10 @@ describe.each([32, 64] as const)('ELF%i', (bits) => {
     const memory = new TestMemory(4 * MIB);
     const elf = readElf(image, 'kernel');
     expect(elf.bits).toBe(bits);
-    expect(elf.segments.map(({ index, physicalAddress }) => [index, physicalAddress])).toEqual([[1, MIB], [0, 2 * MIB]]);
+    expect(elf.segments.map(({ index, physicalAddress }) => [index, physicalAddress])).toEqual([
+      [1, MIB],
+      [0, 2 * MIB],
+    ]);
     expect(loadElfSegments(elf, image, memory, 'kernel')).toBe(2 * MIB + 0x1_2345);
     expect(memory.read(MIB, 18)).toEqual([...pattern(17, 1), undefined]);
     expect(memory.read(2 * MIB, 102)).toEqual([...pattern(100, 1), 0, 0]);
@@ -30,16 +33,20 @@ describe.each([32, 64] as const)('ELF%i', (bits) => {
   });
 
   it('takes the entry as virtual address first, then as physical', () => {
-    const entryOf = (entry: number): number => physicalEntry(readElf(buildElf(bits, entry, [segment(MIB, 64, 64, 0xc010_0000)]), 'kernel'), 'kernel');
+    const entryOf = (entry: number): number =>
+      physicalEntry(readElf(buildElf(bits, entry, [segment(MIB, 64, 64, 0xc010_0000)]), 'kernel'), 'kernel');
     expect(entryOf(0xc010_0020)).toBe(MIB + 0x20);
     expect(entryOf(MIB + 0x3f)).toBe(MIB + 0x3f);
-    expect(() => entryOf(MIB + 0x40)).toThrow(new BootError('kernel: the entry point 0x100040 lies in no program header: the file is damaged or not a kernel'));
+    expect(() => entryOf(MIB + 0x40)).toThrow(
+      new BootError('kernel: the entry point 0x100040 lies in no program header: the file is damaged or not a kernel'),
+    );
   });
 
   it('refuses the file cut at any byte', () => {
     const image = buildElf(bits, MIB, [segment(MIB, 48), segment(2 * MIB, 16)]);
     expect(() => readElf(image, 'kernel')).not.toThrow();
-    for (let length = 0; length < image.length; length++) expect(() => readElf(image.subarray(0, length), 'kernel'), `${length} bytes`).toThrow(BootError);
+    for (let length = 0; length < image.length; length++)
+      expect(() => readElf(image.subarray(0, length), 'kernel'), `${length} bytes`).toThrow(BootError);
   });
 });
 
@@ -53,9 +60,21 @@ describe('a bad ELF file is named', () => {
     ['big-endian', patched(image, [4, 0x010201]), 'kernel: an ELF file for a big-endian machine: build it for i386'],
     ['no program headers', patched(image, [44, 0]), 'kernel: the ELF file has no program headers: link it as an executable'],
     ['small program headers', patched(image, [40, 0x001f_0034]), 'kernel: program headers of 31 bytes, ELF32 has 32: the file is damaged'],
-    ['far program headers', patched(image, [28, 0xffff_fff0]), 'kernel: the program headers end at byte 4294967344, the file at 192: it is cut short'],
-    ['offset wraps', patched(image, [first + 4, 0xffff_fff0]), 'kernel: program header 0 ends at byte 4294967328, the file at 192: it is cut short'],
-    ['file size over memory size', patched(image, [second + 20, 15]), 'kernel: program header 1 has 16 bytes in the file and only 15 in memory: the file is damaged'],
+    [
+      'far program headers',
+      patched(image, [28, 0xffff_fff0]),
+      'kernel: the program headers end at byte 4294967344, the file at 192: it is cut short',
+    ],
+    [
+      'offset wraps',
+      patched(image, [first + 4, 0xffff_fff0]),
+      'kernel: program header 0 ends at byte 4294967328, the file at 192: it is cut short',
+    ],
+    [
+      'file size over memory size',
+      patched(image, [second + 20, 15]),
+      'kernel: program header 1 has 16 bytes in the file and only 15 in memory: the file is damaged',
+    ],
     ['overlap', patched(image, [second + 12, MIB + 47]), 'kernel: program headers 0 and 1 overlap at 0x10002f: the file is damaged'],
     ['nothing to load', patched(image, [first, 4], [second, 4]), 'kernel: the ELF file has nothing to load: link it as an executable'],
   ];
@@ -66,7 +85,9 @@ describe('a bad ELF file is named', () => {
   it('64-bit sizes beyond a PC', () => {
     const wide = buildElf(64, MIB, [segment(MIB, 48)]);
     expect(() => readElf(patched(wide, [64 + 40 + 4, 0x8000_0000]), 'kernel')).toThrow(
-      new BootError('kernel: the memory size of program header 0 at byte 104 is 0x8000000000000030, beyond anything a PC has: the file is damaged'),
+      new BootError(
+        'kernel: the memory size of program header 0 at byte 104 is 0x8000000000000030, beyond anything a PC has: the file is damaged',
+      ),
     );
   });
 

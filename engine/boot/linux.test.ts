@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BootError } from './boot-state.js';
 import { loadLinux } from './linux.js';
-import { buildBzImage, buildElf, pattern, TestMemory, type TestBzImage } from './test-images.js';
+import { buildBzImage, buildElf, pattern, type TestBzImage, TestMemory } from './test-images.js';
 
 const MIB = 0x10_0000;
 const FLAT_DATA = { selector: 0x18, base: 0, limit: 0xffff_ffff, attributes: 0xc093 };
@@ -21,14 +21,29 @@ function nonzero(memory: TestMemory): [number, number][] {
     .filter((pair): pair is [number, number] => pair[1] !== 0);
 }
 
-const SCREEN: [number, number][] = [[0x06, 3], [0x07, 80], [0x0e, 25], [0x0f, 1], [0x10, 16]];
+const SCREEN: [number, number][] = [
+  [0x06, 3],
+  [0x07, 80],
+  [0x0e, 25],
+  [0x0f, 1],
+  [0x10, 16],
+];
 
 /** E820 of a machine with 16 MiB: 0-9FBFFh, 9FC00h-9FFFFh reserved, E0000h-FFFFFh reserved, from 1 MiB. */
 const E820_16_MIB: [number, number][] = [
-  [0x2d0 + 9, 0xfc], [0x2d0 + 10, 0x09], [0x2d0 + 16, 1],
-  [0x2e4 + 1, 0xfc], [0x2e4 + 2, 0x09], [0x2e4 + 9, 0x04], [0x2e4 + 16, 2],
-  [0x2f8 + 2, 0x0e], [0x2f8 + 10, 0x02], [0x2f8 + 16, 2],
-  [0x30c + 2, 0x10], [0x30c + 10, 0xf0], [0x30c + 16, 1],
+  [0x2d0 + 9, 0xfc],
+  [0x2d0 + 10, 0x09],
+  [0x2d0 + 16, 1],
+  [0x2e4 + 1, 0xfc],
+  [0x2e4 + 2, 0x09],
+  [0x2e4 + 9, 0x04],
+  [0x2e4 + 16, 2],
+  [0x2f8 + 2, 0x0e],
+  [0x2f8 + 10, 0x02],
+  [0x2f8 + 16, 2],
+  [0x30c + 2, 0x10],
+  [0x30c + 10, 0xf0],
+  [0x30c + 16, 1],
 ];
 
 describe('bzImage', () => {
@@ -37,12 +52,37 @@ describe('bzImage', () => {
     expect(nonzero(memory)).toEqual([
       ...SCREEN,
       [0x1e8, 4],
-      [0x1f1, 2], [0x1f5, 0x02], [0x1fe, 0x55], [0x1ff, 0xaa], [0x200, 0xeb], [0x201, 0x6a],
-      [0x202, 0x48], [0x203, 0x64], [0x204, 0x72], [0x205, 0x53], [0x206, 0x0f], [0x207, 0x02],
-      [0x210, 0xff], [0x211, 0x01], [0x216, 0x20],
-      [0x219, 0xe0], [0x21a, 0xff], [0x21c, 0x01], [0x21d, 0x18],
-      [0x229, 0x10], [0x22a, 0x01], [0x22c, 0xff], [0x22d, 0xff], [0x22e, 0xff], [0x22f, 0x7f],
-      [0x232, 0x20], [0x234, 1], [0x238, 0xff], [0x239, 0x07], [0x25a, 0x20], [0x262, 0x08],
+      [0x1f1, 2],
+      [0x1f5, 0x02],
+      [0x1fe, 0x55],
+      [0x1ff, 0xaa],
+      [0x200, 0xeb],
+      [0x201, 0x6a],
+      [0x202, 0x48],
+      [0x203, 0x64],
+      [0x204, 0x72],
+      [0x205, 0x53],
+      [0x206, 0x0f],
+      [0x207, 0x02],
+      [0x210, 0xff],
+      [0x211, 0x01],
+      [0x216, 0x20],
+      [0x219, 0xe0],
+      [0x21a, 0xff],
+      [0x21c, 0x01],
+      [0x21d, 0x18],
+      [0x229, 0x10],
+      [0x22a, 0x01],
+      [0x22c, 0xff],
+      [0x22d, 0xff],
+      [0x22e, 0xff],
+      [0x22f, 0x7f],
+      [0x232, 0x20],
+      [0x234, 1],
+      [0x238, 0xff],
+      [0x239, 0x07],
+      [0x25a, 0x20],
+      [0x262, 0x08],
       ...E820_16_MIB,
     ]);
   });
@@ -53,7 +93,25 @@ describe('bzImage', () => {
     expect(memory.read(2 * MIB, 0x2000)).toEqual([...pattern(0x2000, 3)]);
     expect(memory.read(16 * MIB - 0x2000, 0x1801)).toEqual([...initrd]);
     expect(memory.read(0x1_1000, 10)).toEqual([0x61, 0x3d, 0x47, 0x72, 0xc3, 0xbc, 0xc3, 0x9f, 0x65, 0]);
-    expect(memory.read(0x1000, 32)).toEqual([...new Array<number>(16).fill(0), 0xff, 0xff, 0, 0, 0, 0x9b, 0xcf, 0, 0xff, 0xff, 0, 0, 0, 0x93, 0xcf, 0]);
+    expect(memory.read(0x1000, 32)).toEqual([
+      ...new Array<number>(16).fill(0),
+      0xff,
+      0xff,
+      0,
+      0,
+      0,
+      0x9b,
+      0xcf,
+      0,
+      0xff,
+      0xff,
+      0,
+      0,
+      0,
+      0x93,
+      0xcf,
+      0,
+    ]);
     expect(memory.overlap()).toBeUndefined();
   });
 
@@ -95,29 +153,76 @@ describe('bzImage', () => {
       new BootError('initrd: 1048576 bytes do not fit above the kernel, which ends at 0x300001: it takes at least 5 MiB of memory'),
     );
     expect(() => place(MIB, 16 * MIB, { initBytes: MIB, initrdLastAddress: 0x3f_fffe })).toThrow(
-      new BootError("initrd: 1048576 bytes do not fit between the kernel's end at 0x300000 and 0x3fffff, the last place this kernel takes one: make it smaller"),
+      new BootError(
+        "initrd: 1048576 bytes do not fit between the kernel's end at 0x300000 and 0x3fffff, the last place this kernel takes one: make it smaller",
+      ),
     );
   });
 
   it('refuses the file cut at any byte', () => {
     const image = buildBzImage({ codeBytes: 16 });
     expect(() => load(image, 16 * MIB)).not.toThrow();
-    for (let length = 0; length < image.length; length++) expect(() => load(image.subarray(0, length), 16 * MIB), `${length} bytes`).toThrow(BootError);
+    for (let length = 0; length < image.length; length++)
+      expect(() => load(image.subarray(0, length), 16 * MIB), `${length} bytes`).toThrow(BootError);
   });
 
   const cases: [string, () => unknown, string][] = [
-    ['another file', () => load(pattern(5000, 0), 16 * MIB), 'kernel: neither a bzImage ("HdrS" at 0x202) nor an ELF file: give a Linux kernel for i386'],
-    ['cut short', () => load(buildBzImage().subarray(0, 9000), 16 * MIB), 'kernel: the setup header announces 9728 bytes, the file has 9000: it is cut short'],
-    ['no code', () => load(buildBzImage({ codeBytes: 0 }), 16 * MIB), 'kernel: the size of its protected-mode part at 0x1f4 is 0: the file is damaged'],
-    ['too old', () => load(buildBzImage({ version: 0x0203 }), 16 * MIB), 'kernel: boot protocol 2.03 at 0x206, at least 2.04 is needed: take Linux 2.6.14 or newer'],
+    [
+      'another file',
+      () => load(pattern(5000, 0), 16 * MIB),
+      'kernel: neither a bzImage ("HdrS" at 0x202) nor an ELF file: give a Linux kernel for i386',
+    ],
+    [
+      'cut short',
+      () => load(buildBzImage().subarray(0, 9000), 16 * MIB),
+      'kernel: the setup header announces 9728 bytes, the file has 9000: it is cut short',
+    ],
+    [
+      'no code',
+      () => load(buildBzImage({ codeBytes: 0 }), 16 * MIB),
+      'kernel: the size of its protected-mode part at 0x1f4 is 0: the file is damaged',
+    ],
+    [
+      'too old',
+      () => load(buildBzImage({ version: 0x0203 }), 16 * MIB),
+      'kernel: boot protocol 2.03 at 0x206, at least 2.04 is needed: take Linux 2.6.14 or newer',
+    ],
     ['zImage', () => load(buildBzImage({ loadFlags: 0 }), 16 * MIB), 'kernel: a zImage, which loads below 1 MiB: build a bzImage'],
-    ['64-bit', () => load(buildBzImage({ extendedLoadFlags: 1 }), 16 * MIB), 'kernel: built for x86-64, the machine is a 32-bit one: take an i386 kernel'],
-    ['low', () => load(buildBzImage({ preferredAddress: 0xf_ffff }), 16 * MIB), 'kernel: its preferred address 0xfffff at 0x258 lies below 1 MiB: the file is damaged'],
-    ['too big', () => load(buildBzImage({ initBytes: 15 * MIB }), 16 * MIB), 'kernel: what it needs to unpack itself reaches up to 0x10fffff, but memory ends at 0x1000000: it takes at least 17 MiB of memory'],
-    ['sizes that overflow', () => load(buildBzImage({ preferredAddress: 0xffff_ffff, initBytes: 0xffff_ffff }), 16 * MIB), 'kernel: what it needs to unpack itself reaches up to 0x1fffffffd, but memory ends at 0x1000000: it takes at least 8192 MiB of memory'],
-    ['long command line', () => load(buildBzImage(), 16 * MIB, 'x'.repeat(2048)), 'command line: 2048 bytes, this kernel takes at most 2047: shorten it'],
-    ['command line over low memory', () => load(buildBzImage({ commandLineBytesMax: 0xffff_ffff }), 16 * MIB, 'x'.repeat(0x9_0000)), 'command line: 589824 bytes, this kernel takes at most 584703: shorten it'],
-    ['zero in the command line', () => load(buildBzImage(), 16 * MIB, 'a\0b'), 'command line: character 2 is a zero, where the guest would end the text: leave it out'],
+    [
+      '64-bit',
+      () => load(buildBzImage({ extendedLoadFlags: 1 }), 16 * MIB),
+      'kernel: built for x86-64, the machine is a 32-bit one: take an i386 kernel',
+    ],
+    [
+      'low',
+      () => load(buildBzImage({ preferredAddress: 0xf_ffff }), 16 * MIB),
+      'kernel: its preferred address 0xfffff at 0x258 lies below 1 MiB: the file is damaged',
+    ],
+    [
+      'too big',
+      () => load(buildBzImage({ initBytes: 15 * MIB }), 16 * MIB),
+      'kernel: what it needs to unpack itself reaches up to 0x10fffff, but memory ends at 0x1000000: it takes at least 17 MiB of memory',
+    ],
+    [
+      'sizes that overflow',
+      () => load(buildBzImage({ preferredAddress: 0xffff_ffff, initBytes: 0xffff_ffff }), 16 * MIB),
+      'kernel: what it needs to unpack itself reaches up to 0x1fffffffd, but memory ends at 0x1000000: it takes at least 8192 MiB of memory',
+    ],
+    [
+      'long command line',
+      () => load(buildBzImage(), 16 * MIB, 'x'.repeat(2048)),
+      'command line: 2048 bytes, this kernel takes at most 2047: shorten it',
+    ],
+    [
+      'command line over low memory',
+      () => load(buildBzImage({ commandLineBytesMax: 0xffff_ffff }), 16 * MIB, 'x'.repeat(0x9_0000)),
+      'command line: 589824 bytes, this kernel takes at most 584703: shorten it',
+    ],
+    [
+      'zero in the command line',
+      () => load(buildBzImage(), 16 * MIB, 'a\0b'),
+      'command line: character 2 is a zero, where the guest would end the text: leave it out',
+    ],
     ['empty initrd', () => load(buildBzImage(), 16 * MIB, '', new Uint8Array(0)), 'initrd: the file is empty'],
   ];
   it.each(cases)('%s', (_name, attempt, message) => {
@@ -141,9 +246,22 @@ describe('vmlinux', () => {
     expect(memory.overlap()).toBeUndefined();
     expect(nonzero(memory)).toEqual([
       ...SCREEN,
-      [0x1e8, 4], [0x1fe, 0x55], [0x1ff, 0xaa],
-      [0x202, 0x48], [0x203, 0x64], [0x204, 0x72], [0x205, 0x53], [0x206, 0x0f], [0x207, 0x02],
-      [0x210, 0xff], [0x211, 0x01], [0x219, 0xf0], [0x21a, 0xff], [0x21c, 16], [0x229, 0x10], [0x22a, 0x01],
+      [0x1e8, 4],
+      [0x1fe, 0x55],
+      [0x1ff, 0xaa],
+      [0x202, 0x48],
+      [0x203, 0x64],
+      [0x204, 0x72],
+      [0x205, 0x53],
+      [0x206, 0x0f],
+      [0x207, 0x02],
+      [0x210, 0xff],
+      [0x211, 0x01],
+      [0x219, 0xf0],
+      [0x21a, 0xff],
+      [0x21c, 16],
+      [0x229, 0x10],
+      [0x22a, 0x01],
       ...E820_16_MIB,
     ]);
   });
@@ -153,7 +271,9 @@ describe('vmlinux', () => {
     expect(() => load(buildElf(64, MIB, at(MIB)), 16 * MIB)).toThrow(
       new BootError('kernel: an ELF64 file for machine 62, the machine is a 32-bit i386 (ELF32, machine 3): take an i386 kernel'),
     );
-    expect(() => load(buildElf(32, 0x8000, at(0x8000)), 16 * MIB)).toThrow(new BootError('kernel: program header 0 loads at 0x8000, below 1 MiB: not a Linux kernel'));
+    expect(() => load(buildElf(32, 0x8000, at(0x8000)), 16 * MIB)).toThrow(
+      new BootError('kernel: program header 0 loads at 0x8000, below 1 MiB: not a Linux kernel'),
+    );
   });
 });
 
@@ -167,7 +287,8 @@ describe('firmware tables', () => {
   });
 
   it('may lie nowhere else', () => {
-    const attempt = (address: number) => () => loadLinux({ kind: 'linux', kernel: buildBzImage(), commandLine: '' }, new TestMemory(16 * MIB), [{ ...table, address }]);
+    const attempt = (address: number) => () =>
+      loadLinux({ kind: 'linux', kernel: buildBzImage(), commandLine: '' }, new TestMemory(16 * MIB), [{ ...table, address }]);
     expect(attempt(0xd_ffff)).toThrow('outside of the reserved range');
     expect(attempt(0x10_0000 - 99)).toThrow('outside of the reserved range');
     expect(attempt(0x10_0000 - 100)).not.toThrow();

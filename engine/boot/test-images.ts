@@ -129,7 +129,13 @@ export function buildBzImage(options: TestBzImage = {}): Uint8Array {
 
 /** A multiboot header; five addresses set flag 16 (header, load, load end, bss end, entry). */
 export function multibootHeader(flags: number, addresses: readonly number[] = [], video: readonly number[] = []): Uint8Array {
-  const words = [0x1bad_b002, flags, -(0x1bad_b002 + flags) >>> 0, ...(addresses.length > 0 || video.length > 0 ? [...addresses, 0, 0, 0, 0, 0].slice(0, 5) : []), ...video];
+  const words = [
+    0x1bad_b002,
+    flags,
+    -(0x1bad_b002 + flags) >>> 0,
+    ...(addresses.length > 0 || video.length > 0 ? [...addresses, 0, 0, 0, 0, 0].slice(0, 5) : []),
+    ...video,
+  ];
   const bytes = new Uint8Array(words.length * 4);
   const view = new DataView(bytes.buffer);
   words.forEach((word, index) => {

@@ -7,7 +7,13 @@ export type CpioEntry =
   | { readonly kind: 'directory'; readonly path: string; readonly permissions: number }
   | { readonly kind: 'file'; readonly path: string; readonly permissions: number; readonly content: Uint8Array }
   | { readonly kind: 'symlink'; readonly path: string; readonly target: string }
-  | { readonly kind: 'characterDevice'; readonly path: string; readonly permissions: number; readonly major: number; readonly minor: number };
+  | {
+      readonly kind: 'characterDevice';
+      readonly path: string;
+      readonly permissions: number;
+      readonly major: number;
+      readonly minor: number;
+    };
 
 /** File type bits of st_mode. */
 const TYPE_BITS = { directory: 0o040000, file: 0o100000, symlink: 0o120000, characterDevice: 0o020000 } as const;
@@ -15,7 +21,15 @@ const TYPE_BITS = { directory: 0o040000, file: 0o100000, symlink: 0o120000, char
 const text = new TextEncoder();
 
 /** Header and name are padded to four bytes together, the content by itself. */
-function record(inode: number, mode: number, path: string, content: Uint8Array, linkCount: number, major: number, minor: number): Uint8Array {
+function record(
+  inode: number,
+  mode: number,
+  path: string,
+  content: Uint8Array,
+  linkCount: number,
+  major: number,
+  minor: number,
+): Uint8Array {
   const name = text.encode(`${path}\0`);
   // In order: ino, mode, uid, gid, nlink, mtime, filesize, devmajor, devminor, rdevmajor, rdevminor, namesize, check.
   const fields = [inode, mode, 0, 0, linkCount, 0, content.length, 0, 0, major, minor, name.length, 0];

@@ -22,5 +22,6 @@ if (unpacked.error !== undefined || unpacked.status !== 0) {
   throw new Error(`${kernelPath}: xz could not unpack the payload: ${unpacked.error?.message ?? unpacked.stderr.toString()}`);
 }
 const sizeBytes = payload.readUInt32LE(payload.length - 4);
-if (unpacked.stdout.length !== sizeBytes) throw new Error(`${kernelPath}: unpacked ${unpacked.stdout.length} bytes, the payload says ${sizeBytes}`);
+if (unpacked.stdout.length !== sizeBytes)
+  throw new Error(`${kernelPath}: unpacked ${unpacked.stdout.length} bytes, the payload says ${sizeBytes}`);
 writeFileSync(outputPath, unpacked.stdout);
