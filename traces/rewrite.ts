@@ -23,7 +23,7 @@ export function compactTrace(trace: Trace, sink: TraceSink, codec: Codec): void 
 export function packTrace(trace: Trace, sink: TraceSink, codec: Codec, find: (reference: ImageReference) => ByteSource): void {
   const missing = new Map<string, ImageReference>();
   for (const reference of trace.header.images) {
-    if (!trace.images.has(reference.sha256)) missing.set(reference.sha256, reference);
+    if (!trace.images.has(reference.sha256) && !missing.has(reference.sha256)) missing.set(reference.sha256, reference);
   }
   rewriteTrace(trace, sink, codec, (writer) => {
     for (const reference of missing.values()) writer.image(reference.sha256, find(reference));
