@@ -28,7 +28,7 @@ function dispatch(a: Assembler): void {
 export const bytecode: Kernel = {
   name: 'bytecode',
   title: 'indirect jumps (bytecode)',
-  iterations: 800_000,
+  iterations: 600_000,
   prepare() {},
   run(a, iterations) {
     a.mov(ebx, 1);

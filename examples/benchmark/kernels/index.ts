@@ -33,3 +33,9 @@ export const kernels: readonly Kernel[] = [
   interrupts,
   ports,
 ];
+
+export function kernelNamed(name: string): Kernel {
+  const found = kernels.find((kernel) => kernel.name === name);
+  if (found === undefined) throw new Error(`no kernel is called "${name}"`);
+  return found;
+}

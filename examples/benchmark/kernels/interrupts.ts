@@ -7,7 +7,7 @@ const vector = 0x40;
 export const interrupts: Kernel = {
   name: 'interrupts',
   title: 'INT and IRET',
-  iterations: 1_000_000,
+  iterations: 2_000_000,
   prepare(a) {
     setGate(a, vector, 'handler');
   },

@@ -9,7 +9,7 @@ const lineStatusPort = 0x3fd;
 export const ports: Kernel = {
   name: 'ports',
   title: 'port I/O',
-  iterations: 500_000,
+  iterations: 800_000,
   prepare() {},
   run(a, iterations) {
     a.xor(ebx, ebx);

@@ -9,7 +9,7 @@ const target = dataAddress + 0x10000;
 export const rep: Kernel = {
   name: 'rep',
   title: 'REP MOVS and STOS',
-  iterations: 10_000,
+  iterations: 40_000,
   prepare() {},
   run(a, iterations) {
     a.xor(ebx, ebx);

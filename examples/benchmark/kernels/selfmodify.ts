@@ -9,7 +9,7 @@ const patched = new Memory(4, undefined, undefined, 1, offset('patched', 1));
 export const selfmodify: Kernel = {
   name: 'selfmodify',
   title: 'self-modifying code',
-  iterations: 100_000,
+  iterations: 200_000,
   prepare() {},
   run(a, iterations) {
     a.mov(ebx, iterations);

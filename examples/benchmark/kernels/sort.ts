@@ -8,7 +8,7 @@ const gaps = [12983, 5771, 2565, 1140, 507, 226, 102, 46, 21, 9, 4, 1];
 export const sort: Kernel = {
   name: 'sort',
   title: 'Shell sort',
-  iterations: 14,
+  iterations: 8,
   prepare() {},
   run(a, iterations) {
     a.push(iterations);

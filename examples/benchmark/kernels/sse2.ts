@@ -10,7 +10,7 @@ const arrayBytes = 0x1000;
 export const sse2: Kernel = {
   name: 'sse2',
   title: 'SSE2 (double and integer)',
-  iterations: 16_000,
+  iterations: 10_000,
   prepare(a) {
     fillRandom(a, integers, arrayBytes / 4, 3);
     a.mov(eax, 7);

@@ -7,7 +7,7 @@ const variables = ['x', 'y', 'vx', 'vy'] as const;
 export const x87: Kernel = {
   name: 'x87',
   title: 'x87 (extended precision)',
-  iterations: 500_000,
+  iterations: 1_000_000,
   prepare() {},
   run(a, iterations) {
     // The relative position and speed stay in ST3..ST0 between the steps.

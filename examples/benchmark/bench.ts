@@ -1,0 +1,132 @@
+/**
+ * `npm run bench`: every kernel on every machine that is there, one after another. Prints a table, exits with 1 when
+ * machines disagree on a checksum or one of them fails, with 2 on wrong usage.
+ *
+ *   npm run bench -- --quick
+ *   npm run bench -- --only crc32,sort --rounds 5 --json bench.json
+ */
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type Kernel, kernels } from './kernels/index.js';
+import { disagreement, type KernelResult, meanRatio, type RunnerResult, summarise, table } from './report.js';
+import { childRunner } from './runners/in-child.js';
+import { qemuRunner } from './runners/qemu.js';
+import type { Runner } from './runners/runner.js';
+
+const usage = `usage: npm run bench -- [--rounds N] [--only KERNEL,...] [--quick] [--json FILE]
+  --rounds N   runs of each kernel on each machine, of which the median counts (default 3)
+  --only ...   just these kernels: ${kernels.map(({ name }) => name).join(', ')}
+  --quick      a tenth of the iterations and one round: does everything work?
+  --json FILE  all figures as JSON
+`;
+
+/** The machine that the others are compared with. */
+const subject = 'replay86';
+const quickDivisor = 10;
+
+/** v86 with its JIT off and on; QEMU plain and counting instructions, as its own record and replay does. */
+const runners: readonly Runner[] = [
+  childRunner(subject, 'replay86'),
+  childRunner('v86', 'v86'),
+  childRunner('v86-jit', 'v86 JIT'),
+  qemuRunner('qemu', 'QEMU', []),
+  qemuRunner('qemu-icount', 'icount', ['-icount', 'shift=7']),
+];
+
+class UsageError extends Error {}
+
+interface Settings {
+  readonly chosen: readonly Kernel[];
+  readonly rounds: number;
+  readonly quick: boolean;
+  readonly jsonFile: string | undefined;
+}
+
+function readSettings(): Settings | undefined {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string' },
+      only: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) throw new UsageError('--rounds takes a number from 1 to 1000');
+  const names = values.only?.split(',');
+  const unknown = names?.find((name) => !kernels.some((kernel) => kernel.name === name));
+  if (unknown !== undefined) throw new UsageError(`no kernel is called "${unknown}"`);
+  const chosen = names === undefined ? kernels : kernels.filter(({ name }) => names.includes(name));
+  return { chosen, rounds, quick: values.quick, jsonFile: values.json };
+}
+
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
+async function availableRunners(): Promise<Runner[]> {
+  const available: Runner[] = [];
+  for (const runner of runners) {
+    const reason = await runner.unavailable();
+    if (reason === undefined) available.push(runner);
+    else process.stderr.write(`${runner.title}: skipped, ${reason}\n`);
+  }
+  return available;
+}
+
+async function runKernel(kernel: Kernel, settings: Settings, available: readonly Runner[], prefix: string, failures: string[]): Promise<KernelResult> {
+  const iterations = settings.quick ? Math.ceil(kernel.iterations / quickDivisor) : kernel.iterations;
+  const results: RunnerResult[] = [];
+  for (const runner of available) {
+    const onRound = (round: number): void => progress(`${prefix} ${kernel.name}: ${runner.title}, round ${round} of ${settings.rounds}`);
+    try {
+      results.push(summarise(runner.name, await runner.measure({ kernel: kernel.name, iterations }, settings.rounds, onRound)));
+    } catch (error) {
+      failures.push(`${kernel.name}: ${runner.title} failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return { kernel: kernel.name, title: kernel.title, iterations, results };
+}
+
+function writeJson(file: string, settings: Settings, available: readonly Runner[], results: readonly KernelResult[], failures: readonly string[]): void {
+  const others = available.filter(({ name }) => name !== subject);
+  const geometricMeans = Object.fromEntries(others.map(({ name }) => [name, meanRatio(results, subject, name)]));
+  const host = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length };
+  writeFileSync(file, `${JSON.stringify({ host, rounds: settings.rounds, quick: settings.quick, kernels: results, geometricMeans, failures }, null, 2)}\n`);
+}
+
+async function main(): Promise<number> {
+  const settings = readSettings();
+  if (settings === undefined) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const available = await availableRunners();
+  const results: KernelResult[] = [];
+  const failures: string[] = [];
+  for (const [i, kernel] of settings.chosen.entries()) {
+    const result = await runKernel(kernel, settings, available, `[${i + 1}/${settings.chosen.length}]`, failures);
+    results.push(result);
+    const difference = disagreement(result);
+    if (difference !== undefined) failures.push(difference);
+  }
+  progress('');
+  process.stdout.write(`${table(results, available, subject)}\n`);
+  if (settings.jsonFile !== undefined) writeJson(settings.jsonFile, settings, available, results, failures);
+  for (const failure of failures) process.stderr.write(`${failure}\n`);
+  return failures.length === 0 ? 0 : 1;
+}
+
+main().then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    const wrongUsage = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n${wrongUsage ? usage : ''}`);
+    process.exitCode = wrongUsage ? 2 : 1;
+  },
+);
