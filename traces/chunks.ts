@@ -54,10 +54,7 @@ export function encodeChunk(type: ChunkType, raw: Uint8Array, codec: Codec): Uin
   const deflated = type === 'INDX' ? raw : codec.deflate(raw);
   const compressed = deflated.length < raw.length;
   const payload = compressed ? deflated : raw;
-  return frameChunk(
-    { type, required, codec: compressed ? CODEC_DEFLATE : CODEC_STORED, rawBytes: raw.length },
-    payload,
-  );
+  return frameChunk({ type, required, codec: compressed ? CODEC_DEFLATE : CODEC_STORED, rawBytes: raw.length }, payload);
 }
 
 export function frameChunk(head: Pick<ChunkHead, 'type' | 'required' | 'codec' | 'rawBytes'>, payload: Uint8Array): Uint8Array {
@@ -134,7 +131,10 @@ export function readChunkHead(source: ByteSource, offsetBytes: number): ChunkHea
   if ((bytes[4] & ~FLAG_REQUIRED) !== 0) throw new TraceError(`flags 0x${bytes[4].toString(16)} are unknown to this version`, located);
   const kind = chunkKind(head.type);
   if (kind === undefined && head.required) {
-    throw new TraceError(`chunk ${quote(head.type)} is needed to understand this trace, and unknown to this version; use a newer replay86`, located);
+    throw new TraceError(
+      `chunk ${quote(head.type)} is needed to understand this trace, and unknown to this version; use a newer replay86`,
+      located,
+    );
   }
   if (kind !== undefined) {
     const longest = Math.max(head.storedBytes, head.rawBytes);

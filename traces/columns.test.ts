@@ -7,7 +7,14 @@ const MAX = Number.MAX_SAFE_INTEGER;
 const values = fc.oneof(
   fc.array(fc.maxSafeNat(), { maxLength: 50 }),
   fc.array(fc.nat(3), { maxLength: 50 }),
-  fc.array(fc.nat(1e6), { maxLength: 50 }).map((steps) => steps.map(((sum) => (step) => (sum += step))(0))),
+  fc.array(fc.nat(1e6), { maxLength: 50 }).map((steps) =>
+    steps.map(
+      (
+        (sum) => (step) =>
+          (sum += step)
+      )(0),
+    ),
+  ),
   fc.array(fc.nat(5), { maxLength: 50 }).map((jitter) => jitter.map((late, i) => i * 1_000_000 + late)),
 );
 

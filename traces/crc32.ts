@@ -29,8 +29,14 @@ export function crc32(bytes: Uint8Array, previous = 0): number {
   for (const end = bytes.length - 7; at < end; at += 8) {
     const low = crc ^ (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24));
     crc =
-      t7[low & 0xff] ^ t6[(low >>> 8) & 0xff] ^ t5[(low >>> 16) & 0xff] ^ t4[low >>> 24] ^
-      t3[bytes[at + 4]] ^ t2[bytes[at + 5]] ^ t1[bytes[at + 6]] ^ t0[bytes[at + 7]];
+      t7[low & 0xff] ^
+      t6[(low >>> 8) & 0xff] ^
+      t5[(low >>> 16) & 0xff] ^
+      t4[low >>> 24] ^
+      t3[bytes[at + 4]] ^
+      t2[bytes[at + 5]] ^
+      t1[bytes[at + 6]] ^
+      t0[bytes[at + 7]];
   }
   for (; at < bytes.length; at++) crc = (crc >>> 8) ^ t0[(crc ^ bytes[at]) & 0xff];
   return ~crc >>> 0;

@@ -40,12 +40,14 @@ export function locate<Result>(location: TraceLocation, action: () => Result): R
 
 const QUOTED_LENGTH_MAX = 200;
 
-/** Text of foreign origin, fit for one line on a terminal: no control characters, not too long. Names that need no quotes have none. */
-export function quote(text: string): string {
+/** Text of foreign origin, fit for a line on a terminal: no control characters, no change of direction, not too long. */
+export function printable(text: string): string {
   const cut = text.length > QUOTED_LENGTH_MAX ? `${text.slice(0, QUOTED_LENGTH_MAX)}...` : text;
-  if (/^[\w./+-]+$/.test(cut)) return cut;
-  return JSON.stringify(cut).replace(
-    /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return cut.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** A foreign name in a sentence: quoted unless it is of plain characters only. */
+export function quote(text: string): string {
+  const shown = printable(text);
+  return /^[\w./+-]+$/.test(shown) ? shown : `"${shown}"`;
 }

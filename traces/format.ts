@@ -87,6 +87,9 @@
  * seal or nil ], where SEGM is a `bin` with the payload of one segment that holds the whole run, with 8 zero bytes for a
  * seal and all columns plain. It depends neither on the compressor nor on how the recorder flushed, and not on
  * embedded images, snapshots or optional chunks.
+ *
+ * LIMITS. Every count and length is bounded by CHUNK_KINDS, LIMITS and SEGMENT_TARGET below; beyond them a trace is
+ * refused, before memory is allocated for it.
  */
 export const MAGIC = Uint8Array.of(0x89, 0x52, 0x38, 0x36, 0x0d, 0x0a, 0x1a, 0x0a);
 export const FORMAT_VERSION = 1;

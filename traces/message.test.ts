@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { crc32 } from './crc32.js';
 import { TraceError } from './errors.js';
-import { decodeMessage, encodeMessage } from './message.js';
 import type { PlainValue } from './events.js';
+import { decodeMessage, encodeMessage } from './message.js';
 
 const { plain } = fc.letrec<{ plain: PlainValue }>((tie) => ({
   plain: fc.oneof(
@@ -18,7 +18,11 @@ const { plain } = fc.letrec<{ plain: PlainValue }>((tie) => ({
     fc.string({ unit: 'binary' }),
     fc.uint8Array(),
     fc.array(tie('plain'), { maxLength: 4 }),
-    fc.dictionary(fc.string().filter((key) => key !== '__proto__'), tie('plain'), { maxKeys: 4, noNullPrototype: true }),
+    fc.dictionary(
+      fc.string().filter((key) => key !== '__proto__'),
+      tie('plain'),
+      { maxKeys: 4, noNullPrototype: true },
+    ),
   ),
 }));
 
@@ -42,7 +46,22 @@ it('big integers and numbers stay what they are', () => {
 it('what is not plain data is refused', () => {
   const deep = (depth: number): PlainValue => (depth === 0 ? 1 : [deep(depth - 1)]);
   expect(decodeMessage(encodeMessage(deep(32)))).toEqual(deep(32));
-  for (const value of [undefined, Number.NaN, () => 1, Symbol('x'), new Date(), new Map(), new Uint16Array(1), 2n ** 64n, -(2n ** 63n) - 1n, '\ud800', { '\udc00': 1 }, [undefined], deep(33), JSON.parse('{"__proto__":1}')]) {
+  for (const value of [
+    undefined,
+    Number.NaN,
+    () => 1,
+    Symbol('x'),
+    new Date(),
+    new Map(),
+    new Uint16Array(1),
+    2n ** 64n,
+    -(2n ** 63n) - 1n,
+    '\ud800',
+    { '\udc00': 1 },
+    [undefined],
+    deep(33),
+    JSON.parse('{"__proto__":1}'),
+  ]) {
     expect(() => encodeMessage(value as PlainValue)).toThrow(TraceError);
   }
 });

@@ -3,7 +3,7 @@
  * form that format.ts specifies.
  */
 import { decode, encode } from '@msgpack/msgpack';
-import { quote, TraceError } from './errors.js';
+import { printable, TraceError } from './errors.js';
 import type { PlainValue } from './events.js';
 import { LIMITS } from './format.js';
 
@@ -21,7 +21,7 @@ export function decodeMessage(bytes: Uint8Array): PlainValue {
   try {
     value = decode(bytes, { useBigInt64: true, mapKeyConverter: requireText });
   } catch (error) {
-    throw new TraceError(`not a record (${quote(String(error instanceof Error ? error.message : error))})`);
+    throw new TraceError(`not a record (${printable(String(error instanceof Error ? error.message : error))})`);
   }
   checkPlain(value, 0);
   return value;
@@ -84,19 +84,43 @@ class Walker {
     if (head <= 0x9f) return this.elements(at + 1, head & 0x0f, depth);
     if (head <= 0xbf) return this.skip(at + 1, head & 0x1f);
     switch (head) {
-      case 0xc0: case 0xc2: case 0xc3: return at + 1;
-      case 0xc4: case 0xd9: return this.skip(at + 2, this.length(at + 1, 1));
-      case 0xc5: case 0xda: return this.skip(at + 3, this.length(at + 1, 2));
-      case 0xc6: case 0xdb: return this.skip(at + 5, this.length(at + 1, 4));
-      case 0xcc: case 0xd0: return this.skip(at + 1, 1);
-      case 0xcd: case 0xd1: return this.skip(at + 1, 2);
-      case 0xca: case 0xce: case 0xd2: return this.skip(at + 1, 4);
-      case 0xcb: case 0xcf: case 0xd3: return this.skip(at + 1, 8);
-      case 0xdc: return this.elements(at + 3, this.length(at + 1, 2), depth);
-      case 0xdd: return this.elements(at + 5, this.length(at + 1, 4), depth);
-      case 0xde: return this.elements(at + 3, 2 * this.length(at + 1, 2), depth);
-      case 0xdf: return this.elements(at + 5, 2 * this.length(at + 1, 4), depth);
-      default: throw new TraceError(`not a record (type byte 0x${head.toString(16)})`);
+      case 0xc0:
+      case 0xc2:
+      case 0xc3:
+        return at + 1;
+      case 0xc4:
+      case 0xd9:
+        return this.skip(at + 2, this.length(at + 1, 1));
+      case 0xc5:
+      case 0xda:
+        return this.skip(at + 3, this.length(at + 1, 2));
+      case 0xc6:
+      case 0xdb:
+        return this.skip(at + 5, this.length(at + 1, 4));
+      case 0xcc:
+      case 0xd0:
+        return this.skip(at + 1, 1);
+      case 0xcd:
+      case 0xd1:
+        return this.skip(at + 1, 2);
+      case 0xca:
+      case 0xce:
+      case 0xd2:
+        return this.skip(at + 1, 4);
+      case 0xcb:
+      case 0xcf:
+      case 0xd3:
+        return this.skip(at + 1, 8);
+      case 0xdc:
+        return this.elements(at + 3, this.length(at + 1, 2), depth);
+      case 0xdd:
+        return this.elements(at + 5, this.length(at + 1, 4), depth);
+      case 0xde:
+        return this.elements(at + 3, 2 * this.length(at + 1, 2), depth);
+      case 0xdf:
+        return this.elements(at + 5, 2 * this.length(at + 1, 4), depth);
+      default:
+        throw new TraceError(`not a record (type byte 0x${head.toString(16)})`);
     }
   }
 

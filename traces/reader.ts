@@ -2,9 +2,9 @@
  * Reads a trace and checks all of it. A trace whose recorder was killed reads up to its last intact flush; damage
  * is refused.
  */
-import { Blob, blobPieceCount, type BlobShape, checkPieceLength, type EmbeddedImage, type TraceSnapshot } from './blobs.js';
-import { checkPayload, checkPreamble, type ChunkHead, chunkKind, locationOf, readRaw, scanChunks, Seal } from './chunks.js';
+import { Blob, type BlobShape, blobPieceCount, checkPieceLength, type EmbeddedImage, type TraceSnapshot } from './blobs.js';
 import { decodeIndex } from './chunk-index.js';
+import { type ChunkHead, checkPayload, checkPreamble, chunkKind, locationOf, readRaw, Seal, scanChunks } from './chunks.js';
 import type { Codec } from './codec.js';
 import { locate, TraceError } from './errors.js';
 import type { Events, InputEvent, Point, TraceEnd, TraceHeader } from './events.js';
@@ -90,7 +90,8 @@ class Reader {
     if (this.header === undefined && head.type !== 'HEAD') throw new TraceError('a trace must start with its header, chunk HEAD');
     if (this.indexed) throw new TraceError('nothing may follow the index: bytes were appended to this trace');
     if (this.openBlob !== undefined && head.type !== 'DATA') throw new TraceError('pieces of embedded data are missing before this chunk');
-    if (this.end !== undefined && chunkKind(head.type) !== undefined && head.type !== 'INDX') throw new TraceError('stands after the end of the recording');
+    if (this.end !== undefined && chunkKind(head.type) !== undefined && head.type !== 'INDX')
+      throw new TraceError('stands after the end of the recording');
     switch (head.type) {
       case 'HEAD':
         this.readHeader(readRaw(this.source, head, this.codec));
@@ -110,11 +111,13 @@ class Reader {
       case 'SNAP': {
         const shape = snapshotRecord.decode(readRaw(this.source, head, this.codec));
         const { tick, ns, sizeBytes } = shape;
-        if (tick > this.covered.tick) throw new TraceError(`a snapshot at tick ${tick}, but the trace is covered up to ${this.covered.tick}`);
+        if (tick > this.covered.tick)
+          throw new TraceError(`a snapshot at tick ${tick}, but the trace is covered up to ${this.covered.tick}`);
         this.startBlob({
           shape,
           pieces: [],
-          close: (blob) => this.snapshots.push({ tick, ns, sizeBytes, read: () => locate(locationOf(this.source, head), () => blob.decode()) }),
+          close: (blob) =>
+            this.snapshots.push({ tick, ns, sizeBytes, read: () => locate(locationOf(this.source, head), () => blob.decode()) }),
         });
         break;
       }
@@ -133,9 +136,13 @@ class Reader {
 
   finish(intactBytes: number): Trace {
     const { source, header } = this;
-    if (header === undefined) throw new TraceError('the recorder was stopped before it wrote the header: nothing to replay', { fileName: source.fileName });
+    if (header === undefined)
+      throw new TraceError('the recorder was stopped before it wrote the header: nothing to replay', { fileName: source.fileName });
     if (this.indexed && intactBytes < source.sizeBytes) {
-      throw new TraceError('nothing may follow the index: bytes were appended to this trace', { fileName: source.fileName, offsetBytes: intactBytes });
+      throw new TraceError('nothing may follow the index: bytes were appended to this trace', {
+        fileName: source.fileName,
+        offsetBytes: intactBytes,
+      });
     }
     let wholeBytes = intactBytes;
     if (this.openBlob !== undefined) {
@@ -191,7 +198,9 @@ class Reader {
     const { seal, ...end } = endRecord.decode(raw);
     this.seal.require(seal);
     if (end.tick !== this.covered.tick || end.ns !== this.covered.ns) {
-      throw new TraceError(`ends at tick ${end.tick} (${end.ns} ns), but is covered up to tick ${this.covered.tick} (${this.covered.ns} ns)`);
+      throw new TraceError(
+        `ends at tick ${end.tick} (${end.ns} ns), but is covered up to tick ${this.covered.tick} (${this.covered.ns} ns)`,
+      );
     }
     this.end = end;
   }
@@ -225,7 +234,10 @@ class Reader {
   }
 }
 
-function joinSegments(segments: readonly Segment[], totals: { interrupts: number; digests: number }): Pick<Trace, 'interrupts' | 'inputs' | 'digests'> {
+function joinSegments(
+  segments: readonly Segment[],
+  totals: { interrupts: number; digests: number },
+): Pick<Trace, 'interrupts' | 'inputs' | 'digests'> {
   const interrupts = { ticks: new Float64Array(totals.interrupts), vectors: new Uint8Array(totals.interrupts) };
   const digests = { ticks: new Float64Array(totals.digests), values: new BigUint64Array(totals.digests) };
   const inputs: InputEvent[] = [];

@@ -3,7 +3,7 @@
  * writing.
  */
 import * as v from 'valibot';
-import { quote, TraceError } from './errors.js';
+import { printable, quote, TraceError } from './errors.js';
 import type { PlainData, PlainValue, TraceEnd, TraceHeader } from './events.js';
 import { LIMITS, PIECE_BYTES, SEAL_BYTES, SEGMENT_TARGET } from './format.js';
 import { checkPlain, decodeMessage, encodeMessage } from './message.js';
@@ -11,7 +11,10 @@ import { checkPlain, decodeMessage, encodeMessage } from './message.js';
 const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const word = v.pipe(v.string(), v.maxLength(LIMITS.wordLength));
 const bytes = v.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes');
-const seal = v.pipe(bytes, v.check((value) => value.length === SEAL_BYTES, 'a seal has 8 bytes'));
+const seal = v.pipe(
+  bytes,
+  v.check((value) => value.length === SEAL_BYTES, 'a seal has 8 bytes'),
+);
 const sha256Hex = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const plainData = v.custom<PlainData>((value) => {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) return false;
@@ -30,7 +33,11 @@ const headerSchema = v.strictObject({
         role: word,
         sha256: sha256Hex,
         sizeBytes: v.pipe(natural, v.maxValue(LIMITS.imageBytes)),
-        path: v.pipe(v.string(), v.maxLength(LIMITS.pathLength), v.check((path) => !path.includes('\0'), 'a path with a NUL in it')),
+        path: v.pipe(
+          v.string(),
+          v.maxLength(LIMITS.pathLength),
+          v.check((path) => !path.includes('\0'), 'a path with a NUL in it'),
+        ),
       }),
     ),
     v.maxLength(LIMITS.images),
@@ -71,10 +78,7 @@ const segmentSchema = v.strictTuple([
   count(2 * SEGMENT_TARGET.inputs),
   bytes,
   bytes,
-  v.pipe(
-    v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(LIMITS.deviceNameLength))),
-    v.maxLength(LIMITS.devicesPerSegment),
-  ),
+  v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(LIMITS.deviceNameLength))), v.maxLength(LIMITS.devicesPerSegment)),
   bytes,
   bytes,
   bytes,
@@ -94,15 +98,13 @@ interface RecordFormat<Content> {
   decode(raw: Uint8Array): Content;
 }
 
-function recordFormat<Content extends PlainValue | object>(
-  schema: v.GenericSchema<unknown, Content>,
-): RecordFormat<Content> {
+function recordFormat<Content extends PlainValue | object>(schema: v.GenericSchema<unknown, Content>): RecordFormat<Content> {
   const check = (value: unknown): Content => {
     const result = v.safeParse(schema, value);
     if (result.success) return result.output;
     const [issue] = result.issues;
     const path = v.getDotPath(issue);
-    throw new TraceError(`${path === null ? 'record' : `field ${quote(path)}`}: ${quote(issue.message).replace(/^"|"$/g, '')}`);
+    throw new TraceError(`${path === null ? 'record' : `field ${quote(path)}`}: ${printable(issue.message)}`);
   };
   return {
     encode: (content) => encodeMessage(check(content) as PlainValue),

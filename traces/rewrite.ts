@@ -58,8 +58,7 @@ function mergeSegments(trace: Trace, writer: TraceWriter): void {
     };
     const ownDevices = new Set(ownInputs.map(({ device }) => device));
     const fits =
-      KEYS.every((key) => pending[key] + own[key] <= SEGMENT_TARGET[key]) &&
-      devices.size + ownDevices.size <= LIMITS.devicesPerSegment;
+      KEYS.every((key) => pending[key] + own[key] <= SEGMENT_TARGET[key]) && devices.size + ownDevices.size <= LIMITS.devicesPerSegment;
     if (previous !== undefined && !fits) {
       writer.flush(previous);
       pending = { interrupts: 0, inputs: 0, inputBytes: 0, digests: 0 };

@@ -60,10 +60,22 @@ export function encodeSegment(
 
 export function decodeSegment(raw: Uint8Array, from: Point, nsPerTick: number): Segment {
   const [
-    seal, tick, ns,
-    interruptCount, interruptTicks, vectors,
-    inputCount, inputTicks, inputSkips, devices, deviceIndices, payloadLengths, payloads,
-    digestCount, digestTicks, digestValues,
+    seal,
+    tick,
+    ns,
+    interruptCount,
+    interruptTicks,
+    vectors,
+    inputCount,
+    inputTicks,
+    inputSkips,
+    devices,
+    deviceIndices,
+    payloadLengths,
+    payloads,
+    digestCount,
+    digestTicks,
+    digestValues,
   ] = segmentRecord.decode(raw);
   if (payloads.length > 2 * SEGMENT_TARGET.inputBytes) throw new TraceError(`${payloads.length} bytes of input in one segment`);
   const to: Point = { tick, ns };

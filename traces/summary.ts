@@ -1,8 +1,9 @@
 /**
  * What a list of traces shows: header and end, without reading what is between when the trace has an index.
  */
-import { checkPreamble, locationOf, readChunkHead, readRaw } from './chunks.js';
+
 import { readIndex } from './chunk-index.js';
+import { checkPreamble, locationOf, readChunkHead, readRaw } from './chunks.js';
 import type { Codec } from './codec.js';
 import { locate, TraceError } from './errors.js';
 import type { Point, TraceEnd, TraceHeader } from './events.js';

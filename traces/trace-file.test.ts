@@ -9,8 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   createTraceFile,
   findImageFile,
-  imageCandidates,
   type ImageReference,
+  imageCandidates,
   nodeCodec,
   openFileSource,
   openTraceFile,
@@ -99,7 +99,10 @@ describe('a recording', () => {
         writer.flush({ tick, ns: tick });
         if (tick === 200) process.stdout.write('200');
       }`;
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { cwd: resolve(import.meta.dirname, '..'), stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      cwd: resolve(import.meta.dirname, '..'),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     await new Promise((done) => child.stdout.once('data', done));
     const gone = new Promise((done) => child.once('exit', done));
     child.kill('SIGKILL');
@@ -134,11 +137,16 @@ describe('images', () => {
   it('are looked for by the last component of their path only', () => {
     const sha256 = 'a'.repeat(64);
     const inFolder = (path: string) => imageCandidates({ path, sha256 }, '/images').filter((candidate) => candidate !== path);
-    expect(imageCandidates({ path: '/boot/vmlinuz', sha256 }, '/images')).toEqual(['/images/vmlinuz', `/images/${sha256}`, '/boot/vmlinuz']);
+    expect(imageCandidates({ path: '/boot/vmlinuz', sha256 }, '/images')).toEqual([
+      '/images/vmlinuz',
+      `/images/${sha256}`,
+      '/boot/vmlinuz',
+    ]);
     expect(imageCandidates({ path: '/boot/vmlinuz', sha256 })).toEqual(['/boot/vmlinuz']);
     expect(inFolder('../../etc/passwd')).toEqual(['/images/passwd', `/images/${sha256}`]);
     expect(inFolder('..\\..\\secret')).toEqual(['/images/secret', `/images/${sha256}`]);
-    for (const path of ['..', '.', '', 'a/..', 'a/.', 'a/', '/', '\\', '../..\\..']) expect(inFolder(path), path).toEqual([`/images/${sha256}`]);
+    for (const path of ['..', '.', '', 'a/..', 'a/.', 'a/', '/', '\\', '../..\\..'])
+      expect(inFolder(path), path).toEqual([`/images/${sha256}`]);
     for (const path of ['x/../../y', '....//....//z', '/images/../q']) {
       for (const candidate of inFolder(path)) expect(resolve(candidate).startsWith('/images/'), candidate).toBe(true);
     }
@@ -150,7 +158,9 @@ describe('images', () => {
     const contents = Buffer.from('kernel contents');
     const reference = referenceTo('/nowhere/kernel', contents);
     const path = join(images, 'kernel');
-    expect(() => findImageFile(reference, images)).toThrow(/^image kernel \(15 bytes, sha256 [0-9a-f]{64}\) not found; .*no such file.*\/nowhere\/kernel: cannot be read/);
+    expect(() => findImageFile(reference, images)).toThrow(
+      /^image kernel \(15 bytes, sha256 [0-9a-f]{64}\) not found; .*no such file.*\/nowhere\/kernel: cannot be read/,
+    );
     writeFileSync(path, 'other  contents');
     expect(() => findImageFile(reference, images)).toThrow(`${path}: changed since the recording: has sha256 `);
     writeFileSync(path, 'longer than the contents');
@@ -173,7 +183,10 @@ describe('images', () => {
     writeFileSync(kernel, 'the kernel');
     const path = join(folder, 'with-image.trace');
     const packed = join(folder, 'packed.trace');
-    const header = { ...HEADER, images: [referenceTo(kernel, readFileSync(kernel)), { ...referenceTo(kernel, readFileSync(kernel)), role: 'initrd' }] };
+    const header = {
+      ...HEADER,
+      images: [referenceTo(kernel, readFileSync(kernel)), { ...referenceTo(kernel, readFileSync(kernel)), role: 'initrd' }],
+    };
     record(path, [5], header).finish();
     packTraceFile(path, packed);
     rmSync(kernel);

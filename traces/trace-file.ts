@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, realpathSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { TraceError } from './errors.js';
 import type { TraceEnd, TraceHeader } from './events.js';
-import { fileProblem, type FileSource, openFileSource } from './file-source.js';
+import { type FileSource, fileProblem, openFileSource } from './file-source.js';
 import { findImageFile } from './image-files.js';
 import { nodeCodec } from './node-codec.js';
 import { readTrace, type Trace } from './reader.js';

@@ -3,21 +3,21 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { LIMITS, PIECE_BYTES } from './format.js';
 import {
   bytesSource,
   type InputEvent,
   nodeCodec,
-  packTrace,
   type PlainValue,
+  packTrace,
   readTrace,
   readTraceSummary,
   type Trace,
   TraceError,
   type TraceHeader,
-  traceIdentity,
   TraceWriter,
+  traceIdentity,
 } from './index.js';
-import { LIMITS, PIECE_BYTES } from './format.js';
 import { compactTrace } from './rewrite.js';
 
 const NS_PER_TICK = 2;
@@ -49,7 +49,14 @@ function compacted(bytes: Uint8Array): Uint8Array {
 }
 
 /** Everything but where it is stored. */
-const contentOf = ({ header, interrupts, inputs, digests, end, coveredTo }: Trace) => ({ header, interrupts, inputs, digests, end, coveredTo });
+const contentOf = ({ header, interrupts, inputs, digests, end, coveredTo }: Trace) => ({
+  header,
+  interrupts,
+  inputs,
+  digests,
+  end,
+  coveredTo,
+});
 
 /** A run as a list of steps, so that it can be flushed anywhere. */
 type Step =
@@ -64,7 +71,11 @@ interface TimedStep {
 }
 
 const aStep: fc.Arbitrary<TimedStep> = fc.record({
-  ticks: fc.oneof(fc.nat(3), fc.nat(1e6), fc.maxSafeNat().map((value) => value % 2 ** 45)),
+  ticks: fc.oneof(
+    fc.nat(3),
+    fc.nat(1e6),
+    fc.maxSafeNat().map((value) => value % 2 ** 45),
+  ),
   skippedNs: fc.oneof(fc.constant(0), fc.nat(1e9)),
   flush: fc.boolean(),
   step: fc.oneof(
@@ -82,7 +93,13 @@ const aStep: fc.Arbitrary<TimedStep> = fc.record({
 function write(steps: readonly TimedStep[], { flushes = true, end = true } = {}) {
   const sink = new MemorySink();
   const writer = new TraceWriter(sink, HEADER, nodeCodec);
-  const expected = { interruptTicks: [] as number[], vectors: [] as number[], inputs: [] as InputEvent[], digestTicks: [] as number[], digests: [] as bigint[] };
+  const expected = {
+    interruptTicks: [] as number[],
+    vectors: [] as number[],
+    inputs: [] as InputEvent[],
+    digestTicks: [] as number[],
+    digests: [] as bigint[],
+  };
   let tick = 0;
   let ns = 0;
   for (const { ticks, skippedNs, flush, step } of steps) {
@@ -155,7 +172,9 @@ describe('round trip', () => {
   });
 
   it('has the identity that the specification gives it', () => {
-    expect(traceIdentity(read(write(SMALL).bytes), nodeCodec)).toMatchInlineSnapshot(`"7e297a30178373defbe683dba3390561fafebcc90bfa80fe337380b520d20a13"`);
+    expect(traceIdentity(read(write(SMALL).bytes), nodeCodec)).toMatchInlineSnapshot(
+      `"7e297a30178373defbe683dba3390561fafebcc90bfa80fe337380b520d20a13"`,
+    );
   });
 
   it('tells different runs apart', () => {
@@ -180,7 +199,11 @@ describe('round trip', () => {
 
   it('summarises a trace that has no index', () => {
     const { bytes } = write(SMALL, { end: false });
-    expect(readTraceSummary(bytesSource(bytes), nodeCodec)).toEqual({ header: HEADER, end: undefined, coveredTo: { tick: 5005, ns: 10060 } });
+    expect(readTraceSummary(bytesSource(bytes), nodeCodec)).toEqual({
+      header: HEADER,
+      end: undefined,
+      coveredTo: { tick: 5005, ns: 10060 },
+    });
   });
 });
 
@@ -207,7 +230,9 @@ describe('a recorder that was killed', () => {
       isPrefix(prefix.interrupts.vectors, whole.interrupts.vectors);
       isPrefix(prefix.inputs, whole.inputs);
       isPrefix(prefix.digests.values, whole.digests.values);
-      expect(prefix.interrupts.ticks.length).toBe(whole.flushes.slice(0, flushes).reduce((sum, { interruptCount }) => sum + interruptCount, 0));
+      expect(prefix.interrupts.ticks.length).toBe(
+        whole.flushes.slice(0, flushes).reduce((sum, { interruptCount }) => sum + interruptCount, 0),
+      );
       flushEnds.add(flushes);
     }
     expect([...flushEnds]).toEqual([0, 1, 2, 3, 4]);
@@ -246,7 +271,11 @@ describe('damage', () => {
     const segment = read(bytes).chunks[1];
     bytes[segment.offsetBytes + 30] ^= 1;
     expect(() => read(bytes)).toThrow(
-      new TraceError('damaged: wrong checksum; restore the file from a copy', { fileName: 'some.trace', offsetBytes: segment.offsetBytes, chunk: 'SEGM' }),
+      new TraceError('damaged: wrong checksum; restore the file from a copy', {
+        fileName: 'some.trace',
+        offsetBytes: segment.offsetBytes,
+        chunk: 'SEGM',
+      }),
     );
     expect(() => read(bytes)).toThrow(/^some\.trace, byte \d+, chunk SEGM: damaged: [^\n]*$/);
   });
@@ -257,7 +286,14 @@ describe('damage', () => {
     const part = (i: number) => bytes.subarray(offsets[i], offsets[i + 1]);
     const assemble = (...parts: Uint8Array[]) => new Uint8Array(Buffer.concat([bytes.subarray(0, 12), ...parts]));
     expect(read(assemble(part(0), part(1), part(2), part(3))).flushes.length).toBe(3);
-    for (const order of [[0, 2, 3], [0, 1, 3], [0, 1, 1], [0, 2, 1, 3], [0, 0, 1], [1, 2]]) {
+    for (const order of [
+      [0, 2, 3],
+      [0, 1, 3],
+      [0, 1, 1],
+      [0, 2, 1, 3],
+      [0, 0, 1],
+      [1, 2],
+    ]) {
       expect(() => read(assemble(...order.map(part))), `${order}`).toThrow(TraceError);
     }
   });
@@ -278,9 +314,9 @@ describe('size', () => {
     let tick = 0;
     for (let i = 1; i <= interruptCount; i++) {
       random = (Math.imul(random, 1103515245) + 12345) >>> 0;
-      tick = i * 1_000_000 + (random >>> 8) % jitterTicks;
+      tick = i * 1_000_000 + ((random >>> 8) % jitterTicks);
       writer.interrupt({ tick, vector: 0x30 });
-      if (i % 100 === 0) writer.digest(tick, BigInt(random) * 0x9e37_79b9_7f4a_7c15n & 0xffff_ffff_ffff_ffffn);
+      if (i % 100 === 0) writer.digest(tick, (BigInt(random) * 0x9e37_79b9_7f4a_7c15n) & 0xffff_ffff_ffff_ffffn);
       if (i % 150 === 0) writer.flush({ tick, ns: tick * NS_PER_TICK });
     }
     writer.end({ ...END, tick, ns: tick * NS_PER_TICK });
@@ -313,7 +349,11 @@ describe('embedded images and snapshots', () => {
   const image = Uint8Array.from({ length: PIECE_BYTES + 1000 }, (_, i) => (i * i) >>> 7);
   const sha256 = Buffer.from(nodeCodec.sha256([image])).toString('hex');
   const header: TraceHeader = { ...HEADER, images: [{ role: 'kernel', sha256, sizeBytes: image.length, path: '/boot/vmlinuz' }] };
-  const state: PlainValue = { cpu: { eip: 4096, tsc: 2n ** 60n }, ram: new Uint8Array(5000).fill(7), alarms: [Number.POSITIVE_INFINITY, null] };
+  const state: PlainValue = {
+    cpu: { eip: 4096, tsc: 2n ** 60n },
+    ram: new Uint8Array(5000).fill(7),
+    alarms: [Number.POSITIVE_INFINITY, null],
+  };
 
   function record(): Uint8Array {
     const sink = new MemorySink();
@@ -370,7 +410,7 @@ describe('embedded images and snapshots', () => {
   it('do not count when the recorder was killed between their pieces', () => {
     const pack = packed(record());
     const trace = read(pack);
-    const lastPiece = trace.chunks.findLast(({ type }) => type === 'DATA');
+    const lastPiece = trace.chunks.filter(({ type }) => type === 'DATA').at(-1);
     const torn = pack.subarray(0, lastPiece?.offsetBytes);
     expect(read(torn).images.size).toBe(0);
     expect(read(torn).tornBytes).toBeGreaterThan(0);
@@ -397,7 +437,10 @@ describe('the writer refuses what a reader would', () => {
     ['a second end', (w) => (w.end({ ...END, tick: 1, ns: 2 }), w.end({ ...END, tick: 1, ns: 2 }))],
     ['snapshots that are not plain', (w) => w.snapshot({ when: new Date(0) } as unknown as PlainValue)],
     ['a header that is not one', () => new TraceWriter(new MemorySink(), { ...HEADER, seed: -1 }, nodeCodec)],
-    ['a machine that is not plain data', () => new TraceWriter(new MemorySink(), { ...HEADER, machine: { x: undefined } } as unknown as TraceHeader, nodeCodec)],
+    [
+      'a machine that is not plain data',
+      () => new TraceWriter(new MemorySink(), { ...HEADER, machine: { x: undefined } } as unknown as TraceHeader, nodeCodec),
+    ],
   ];
   for (const [what, action] of cases) it(what, () => expect(() => action(writer())).toThrow(TraceError));
 
@@ -409,6 +452,27 @@ describe('the writer refuses what a reader would', () => {
     payload[0] = 2;
     copying.flush({ tick: 1, ns: 2 });
     expect(read(sink.bytes).inputs[0].payload).toEqual(Uint8Array.of(1));
+  });
+
+  it('anything after a write that failed', () => {
+    const sink = new MemorySink();
+    let broken = false;
+    const failing = {
+      write(bytes: Uint8Array) {
+        if (broken) {
+          sink.write(bytes.subarray(0, 7));
+          throw new TraceError('no space left on the device');
+        }
+        sink.write(bytes);
+      },
+    };
+    const stuck = new TraceWriter(failing, HEADER, nodeCodec);
+    stuck.flush({ tick: 1, ns: 2 });
+    broken = true;
+    expect(() => stuck.flush({ tick: 2, ns: 4 })).toThrow('no space left on the device');
+    broken = false;
+    expect(() => stuck.flush({ tick: 3, ns: 6 })).toThrow('an earlier write failed: nothing can be added');
+    expect(read(sink.bytes)).toMatchObject({ coveredTo: { tick: 1, ns: 2 }, tornBytes: 7 });
   });
 
   it('asks for a flush before it is full', () => {

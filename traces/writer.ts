@@ -2,14 +2,15 @@
  * Writes a trace as the guest runs. Events are collected until `flush`, which hands them to the sink in one write:
  * whenever the recorder dies, what is in the file is a whole trace up to the last flush.
  */
-import { type ChunkHead, encodeChunk, encodePreamble, frameChunk, readStored, Seal } from './chunks.js';
+
 import { encodeIndex, type IndexEntry } from './chunk-index.js';
+import { type ChunkHead, encodeChunk, encodePreamble, frameChunk, readStored, Seal } from './chunks.js';
 import type { Codec } from './codec.js';
 import { quote, TraceError } from './errors.js';
 import type { AcceptedInterrupt, Events, InputEvent, PlainValue, Point, TraceEnd, TraceHeader } from './events.js';
 import { type ChunkType, LIMITS, PIECE_BYTES, SEGMENT_TARGET } from './format.js';
-import { encodeMessage } from './message.js';
 import { toHex } from './hex.js';
+import { encodeMessage } from './message.js';
 import { endRecord, headerRecord, imageRecord, snapshotRecord } from './records.js';
 import { concatenate, encodeSegment, skippedNs } from './segment.js';
 import { type ByteSource, bytesSource, piecesOf } from './source.js';
@@ -26,7 +27,8 @@ export class TraceWriter {
   private queue: Uint8Array[] = [];
   private offsetBytes = 0;
   private covered: Point = { tick: 0, ns: 0 };
-  private ended = false;
+  /** Why nothing can be added any more. */
+  private closed: string | undefined;
 
   private interruptTicks: number[] = [];
   private interruptVectors: number[] = [];
@@ -86,7 +88,10 @@ export class TraceWriter {
       throw new TraceError(`an input of ${payload.length} bytes is over the limit of ${LIMITS.payloadBytes}; split it`);
     }
     this.requireRoom('inputs', this.inputs.length);
-    if (this.inputBytes + payload.length > 2 * SEGMENT_TARGET.inputBytes || (this.devices.size >= LIMITS.devicesPerSegment && !this.devices.has(device))) {
+    if (
+      this.inputBytes + payload.length > 2 * SEGMENT_TARGET.inputBytes ||
+      (this.devices.size >= LIMITS.devicesPerSegment && !this.devices.has(device))
+    ) {
       throw new TraceError('too much input between two flushes');
     }
     if (this.written.inputBytes + this.inputBytes + payload.length > LIMITS.inputBytes) {
@@ -148,7 +153,7 @@ export class TraceWriter {
     this.add('END ', endRecord.encode({ tick, ns, reason, status, digest, seal: this.seal.value }));
     this.add('INDX', encodeIndex(this.index));
     this.commit();
-    this.ended = true;
+    this.closed = 'the trace has ended';
   }
 
   private addSegment(to: Point): void {
@@ -216,11 +221,15 @@ export class TraceWriter {
   private commit(): void {
     const [first, ...rest] = this.queue;
     this.queue = [];
-    if (first !== undefined) this.sink.write(rest.length === 0 ? first : concatenate([first, ...rest]));
+    if (first === undefined) return;
+    // After a part of a chunk nothing must follow: then what is before it still reads.
+    this.closed = 'an earlier write failed';
+    this.sink.write(rest.length === 0 ? first : concatenate([first, ...rest]));
+    this.closed = undefined;
   }
 
   private requireOpen(): void {
-    if (this.ended) throw new TraceError('the trace has ended: nothing can be added');
+    if (this.closed !== undefined) throw new TraceError(`${this.closed}: nothing can be added`);
   }
 
   private requireTick(tick: number, previous: number = this.covered.tick): void {
@@ -231,7 +240,9 @@ export class TraceWriter {
   private requireTime(point: Point, previous: Point): void {
     const skipped = skippedNs(point, this.nsPerTick);
     if (!Number.isSafeInteger(point.ns) || !(skipped >= skippedNs(previous, this.nsPerTick))) {
-      throw new TraceError(`tick ${point.tick} at ${point.ns} ns cannot follow tick ${previous.tick} at ${previous.ns} ns with ${this.nsPerTick} ns a tick`);
+      throw new TraceError(
+        `tick ${point.tick} at ${point.ns} ns cannot follow tick ${previous.tick} at ${previous.ns} ns with ${this.nsPerTick} ns a tick`,
+      );
     }
   }
 
