@@ -80,8 +80,8 @@ const CR0_PE = 0x1;
 const CR0_ET = 0x10;
 const CR0_NW_CD = 0x6000_0000;
 
-export const BOOT_CODE_SELECTOR = 0x10;
-export const BOOT_DATA_SELECTOR = 0x18;
+const BOOT_CODE_SELECTOR = 0x10;
+const BOOT_DATA_SELECTOR = 0x18;
 
 /** Null, unused, flat code at 10h, flat data at 18h; marked accessed, so that loading them writes nothing. */
 export const BOOT_GDT = Uint8Array.of(

@@ -19,7 +19,7 @@ export interface MemoryRange {
 export const LOW_MEMORY_END = 0x9_fc00;
 const VIDEO_MEMORY_START = 0xa_0000;
 /** Firmware's own: tables are looked for here, and here only. */
-export const FIRMWARE_START = 0xe_0000;
+const FIRMWARE_START = 0xe_0000;
 export const HIGH_MEMORY_START = 0x10_0000;
 
 export function memoryMap(memoryBytes: number): MemoryRange[] {

@@ -6,9 +6,8 @@ import { BootError, type BootMemory } from './boot-state.js';
 import { hex, viewOf } from './bytes.js';
 import { requireRam } from './e820.js';
 
-/** e_machine */
+/** e_machine of a 32-bit kernel. */
 export const ELF_MACHINE_386 = 3;
-export const ELF_MACHINE_X86_64 = 62;
 
 /** A PT_LOAD program header with something to load. */
 export interface ElfSegment {

@@ -18,7 +18,7 @@ const DEVICES = [
 /** The busybox commands that /init and /demo.sh call. */
 const COMMANDS = ['cat', 'date', 'grep', 'head', 'ls', 'mount', 'poweroff', 'sh', 'sha256sum', 'sort', 'tail', 'uname', 'wc'];
 
-export function initramfsEntries(busybox: Uint8Array, init: Uint8Array, demo: Uint8Array): CpioEntry[] {
+function initramfsEntries(busybox: Uint8Array, init: Uint8Array, demo: Uint8Array): CpioEntry[] {
   return [
     ...DIRECTORIES.map((path): CpioEntry => ({ kind: 'directory', path, permissions: 0o755 })),
     ...DEVICES.map((device): CpioEntry => ({ kind: 'characterDevice', ...device })),
