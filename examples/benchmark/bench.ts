@@ -77,7 +77,13 @@ async function availableRunners(): Promise<Runner[]> {
   return available;
 }
 
-async function runKernel(kernel: Kernel, settings: Settings, available: readonly Runner[], prefix: string, failures: string[]): Promise<KernelResult> {
+async function runKernel(
+  kernel: Kernel,
+  settings: Settings,
+  available: readonly Runner[],
+  prefix: string,
+  failures: string[],
+): Promise<KernelResult> {
   const iterations = settings.quick ? Math.ceil(kernel.iterations / quickDivisor) : kernel.iterations;
   const results: RunnerResult[] = [];
   for (const runner of available) {
@@ -91,11 +97,20 @@ async function runKernel(kernel: Kernel, settings: Settings, available: readonly
   return { kernel: kernel.name, title: kernel.title, iterations, results };
 }
 
-function writeJson(file: string, settings: Settings, available: readonly Runner[], results: readonly KernelResult[], failures: readonly string[]): void {
+function writeJson(
+  file: string,
+  settings: Settings,
+  available: readonly Runner[],
+  results: readonly KernelResult[],
+  failures: readonly string[],
+): void {
   const others = available.filter(({ name }) => name !== subject);
   const geometricMeans = Object.fromEntries(others.map(({ name }) => [name, meanRatio(results, subject, name)]));
   const host = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length };
-  writeFileSync(file, `${JSON.stringify({ host, rounds: settings.rounds, quick: settings.quick, kernels: results, geometricMeans, failures }, null, 2)}\n`);
+  writeFileSync(
+    file,
+    `${JSON.stringify({ host, rounds: settings.rounds, quick: settings.quick, kernels: results, geometricMeans, failures }, null, 2)}\n`,
+  );
 }
 
 async function main(): Promise<number> {

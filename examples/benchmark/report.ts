@@ -77,7 +77,8 @@ function mips(result: KernelResult, runner: string): number | undefined {
   return found.instructions / found.seconds / 1e6;
 }
 
-const cell = (value: number | undefined, digits: number, unit = ''): string => (value === undefined ? '-' : `${value.toFixed(digits)}${unit}`);
+const cell = (value: number | undefined, digits: number, unit = ''): string =>
+  value === undefined ? '-' : `${value.toFixed(digits)}${unit}`;
 
 /** Seconds by machine, MIPS of the first and of every other that counts, and the first's speed in terms of each other. */
 export function table(results: readonly KernelResult[], columns: readonly Column[], subject: string): string {
@@ -99,12 +100,19 @@ export function table(results: readonly KernelResult[], columns: readonly Column
   const mean = [
     'geometric mean',
     ...columns.map(() => ''),
-    ...counting.map(({ name }) => cell(geometricMean(results.map((result) => mips(result, name)).filter((value) => value !== undefined)), 0)),
+    ...counting.map(({ name }) =>
+      cell(geometricMean(results.map((result) => mips(result, name)).filter((value) => value !== undefined)), 0),
+    ),
     ...compared.map(({ name }) => cell(meanRatio(results, subject, name), 2, 'x')),
   ];
   const lines = [head, ...rows, mean];
   const widths = head.map((_, i) => Math.max(...lines.map((line) => (line[i] as string).length)));
-  const text = lines.map((line) => line.map((value, i) => (i === 0 ? value.padEnd(widths[i] as number) : value.padStart(widths[i] as number))).join('  ').trimEnd());
+  const text = lines.map((line) =>
+    line
+      .map((value, i) => (i === 0 ? value.padEnd(widths[i] as number) : value.padStart(widths[i] as number)))
+      .join('  ')
+      .trimEnd(),
+  );
   const rule = '-'.repeat(Math.max(...text.map((line) => line.length)));
   return [text[0], rule, ...text.slice(1, -1), rule, text.at(-1)].join('\n');
 }

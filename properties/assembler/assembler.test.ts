@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodingNamed, type Encoding, type OperandForm } from './encodings.js';
-import { iced, type Bits } from './iced.js';
+import { type Encoding, encodingNamed, type OperandForm } from './encodings.js';
+import { type Bits, iced } from './iced.js';
 import * as x86 from './index.js';
-import { assemble, type Assembler, disassemble, type Operand } from './index.js';
+import { type Assembler, assemble, disassemble, type Operand } from './index.js';
 
 const { al, ax, eax, ebx, ecx, esi, edi, esp, rax, r9, bx, cl, ds, es, fs, cr0, st0, st1, xmm0, xmm1, mm1 } = x86;
 const { byte, word, dword, fword, qword, ptr, far, offset, difference, low16, high16 } = x86;
@@ -190,7 +190,10 @@ describe('errors are one clear line', () => {
     ['cannot fill up to 0x1: already at 0x2', (a) => (a.reserve(2), a.padTo(1))],
     ['scale 3 is not 1, 2, 4 or 8 in (eax, ebx, 3)', (a) => a.mov(eax, dword(eax, ebx, 3))],
     ['x+300 = 301 does not fit in 8 bits of data', (a) => (a.nop(), a.label('x'), a.db(offset('x', 300)))],
-    ['the encoding does not take these operands in 32-bit code: Add_r32_rm32 al, ebx (ADD r32, r/m32)', (a) => a.encoded('Add_r32_rm32', al, ebx)],
+    [
+      'the encoding does not take these operands in 32-bit code: Add_r32_rm32 al, ebx (ADD r32, r/m32)',
+      (a) => a.encoded('Add_r32_rm32', al, ebx),
+    ],
   ];
   it.each(cases)('%s', (message, write) => {
     expect(() => assemble({ bits: 32 }, write)).toThrow(new x86.AssemblyError(message));
@@ -199,7 +202,18 @@ describe('errors are one clear line', () => {
 
 /** An operand that a form accepts, for the test of every encoding. */
 function sample(form: OperandForm, encoding: Encoding, bits: Bits, position: number): Operand {
-  const register = { r8: [al, cl], r16: [ax, bx], r32: [eax, ebx], r64: [rax, r9], segment: [es, ds], control: [cr0, cr0], debug: [x86.dr7, x86.dr7], mm: [x86.mm0, mm1], xmm: [xmm0, xmm1], st: [st1, st1] };
+  const register = {
+    r8: [al, cl],
+    r16: [ax, bx],
+    r32: [eax, ebx],
+    r64: [rax, r9],
+    segment: [es, ds],
+    control: [cr0, cr0],
+    debug: [x86.dr7, x86.dr7],
+    mm: [x86.mm0, mm1],
+    xmm: [xmm0, xmm1],
+    st: [st1, st1],
+  };
   if (form.fixed !== undefined) return (x86 as unknown as Record<string, Operand>)[form.fixed.toLowerCase()] as Operand;
   if (form.memory === true) {
     if (encoding.name.includes('moffs')) return ptr(0x1234);
@@ -240,7 +254,8 @@ describe('every legacy encoding', () => {
       const { bytes } = assemble({ bits }, (a) => a.encoded(name, ...operands));
       const decoder = new Decoder(bits, bytes, DecoderOptions.None);
       const instruction = decoder.decode();
-      if (instruction.code !== encoding.code || instruction.length !== bytes.length) different.push(`${name} ${Buffer.from(bytes).toString('hex')} ${Code[instruction.code]}`);
+      if (instruction.code !== encoding.code || instruction.length !== bytes.length)
+        different.push(`${name} ${Buffer.from(bytes).toString('hex')} ${Code[instruction.code]}`);
       instruction.free();
       decoder.free();
       checked++;

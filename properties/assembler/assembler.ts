@@ -12,12 +12,12 @@
  */
 import { choose, instructionText } from './choose.js';
 import { disassembleInto, type ListingLine } from './disassemble.js';
-import { encodeInstruction, explicitForms, operandFits, type Choice, type Prefixes, type Resolve } from './encode.js';
+import { type Choice, encodeInstruction, explicitForms, operandFits, type Prefixes, type Resolve } from './encode.js';
 import { encodingNamed } from './encodings.js';
 import { AssemblyError } from './errors.js';
 import type { Bits } from './iced.js';
-import { mnemonics, type Mnemonic } from './mnemonics.js';
-import { Expression, Memory, type Displacement, type Operand, type Register } from './operands.js';
+import { type Mnemonic, mnemonics } from './mnemonics.js';
+import { type Displacement, Expression, Memory, type Operand, type Register } from './operands.js';
 
 export interface AssembleOptions {
   /** Mode of the first instruction; `bits()` changes it. Default 32. */
@@ -290,7 +290,8 @@ function dataBytes(item: DataItem, resolve: Resolve): Uint8Array {
   item.data.forEach((datum, i) => {
     const symbol = typeof datum === 'string' ? new Expression(datum) : datum;
     const value = BigInt(symbol instanceof Expression ? resolve(symbol) : symbol);
-    if (value < -(1n << (bits - 1n)) || value >= 1n << bits) throw new AssemblyError(`${datum} = ${value} does not fit in ${bits} bits of data`);
+    if (value < -(1n << (bits - 1n)) || value >= 1n << bits)
+      throw new AssemblyError(`${datum} = ${value} does not fit in ${bits} bits of data`);
     for (let k = 0; k < item.unitBytes; k++) bytes[i * item.unitBytes + k] = Number((value >> BigInt(8 * k)) & 0xffn);
   });
   return bytes;

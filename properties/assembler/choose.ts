@@ -2,12 +2,12 @@
  * From a mnemonic and operands to an encoding: every code whose forms accept the operands is tried, the shortest wins,
  * the earlier in iced's order where lengths are equal.
  */
-import { encodeInstruction, explicitForms, operandFits, type Choice, type Fit, type Prefixes } from './encode.js';
-import { encodingsOf, type Encoding } from './encodings.js';
+import { type Choice, encodeInstruction, explicitForms, type Fit, operandFits, type Prefixes } from './encode.js';
+import { type Encoding, encodingsOf } from './encodings.js';
 import { AssemblyError } from './errors.js';
 import type { Bits } from './iced.js';
 import { icedMnemonic } from './mnemonics.js';
-import { Memory, Register, type Operand } from './operands.js';
+import { Memory, type Operand, Register } from './operands.js';
 
 export interface Chosen {
   readonly choice: Choice;
@@ -29,7 +29,9 @@ function worstFit(encoding: Encoding, operands: readonly Operand[], bits: Bits):
 const generalClasses = ['r8', 'r16', 'r32', 'r64'];
 
 function givesSize(operand: Operand): boolean {
-  return operand instanceof Register ? generalClasses.includes(operand.registerClass) : operand instanceof Memory && operand.sizeBytes !== 0;
+  return operand instanceof Register
+    ? generalClasses.includes(operand.registerClass)
+    : operand instanceof Memory && operand.sizeBytes !== 0;
 }
 
 /** Where no operand says the operand size it is the mode's own: drop what would need the operand-size prefix. */

@@ -1,7 +1,7 @@
 /**
  * Bytes to text: iced's decoder and Intel-syntax formatter, for listings and for people who look at a trace.
  */
-import { iced, type Bits } from './iced.js';
+import { type Bits, iced } from './iced.js';
 
 export interface ListingLine {
   readonly address: number;
@@ -24,7 +24,13 @@ export function disassemble(bytes: Uint8Array, options: DisassembleOptions): Lis
   return lines;
 }
 
-export function disassembleInto(lines: ListingLine[], bytes: Uint8Array, bits: Bits, address: number, count = Number.POSITIVE_INFINITY): void {
+export function disassembleInto(
+  lines: ListingLine[],
+  bytes: Uint8Array,
+  bits: Bits,
+  address: number,
+  count = Number.POSITIVE_INFINITY,
+): void {
   const { Decoder, DecoderOptions, Formatter, FormatterSyntax, Instruction } = iced();
   const decoder = new Decoder(bits, bytes, DecoderOptions.None);
   const formatter = new Formatter(FormatterSyntax.Intel);

@@ -1,10 +1,11 @@
 /**
  * Operands to bytes: whether an operand fits an encoding's form, and the encoding itself through iced's Encoder.
  */
-import { AssemblyError } from './errors.js';
+
 import type { Encoding, OperandForm } from './encodings.js';
-import { iced, type Bits, type IcedInstruction } from './iced.js';
-import { Expression, FarPointer, Memory, Register, type Operand } from './operands.js';
+import { AssemblyError } from './errors.js';
+import { type Bits, type IcedInstruction, iced } from './iced.js';
+import { Expression, FarPointer, Memory, type Operand, Register } from './operands.js';
 
 export interface Prefixes {
   readonly lock?: boolean;
@@ -162,7 +163,14 @@ function putBranch(instruction: IcedInstruction, index: number, target: number, 
   else instruction.nearBranch64 = BigInt(target);
 }
 
-function putOperand(instruction: IcedInstruction, index: number, operand: Operand, form: OperandForm, choice: Choice, resolve: Resolve): void {
+function putOperand(
+  instruction: IcedInstruction,
+  index: number,
+  operand: Operand,
+  form: OperandForm,
+  choice: Choice,
+  resolve: Resolve,
+): void {
   const { OpKind } = iced();
   if (operand instanceof Register) {
     instruction.setOpKind(index, OpKind.Register);

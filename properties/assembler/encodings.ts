@@ -2,7 +2,7 @@
  * The instruction table of the assembler, drawn from iced's OpCodeInfo at first use of each mnemonic: mnemonic to the
  * codes that encode it, and what each operand of a code accepts. VEX, EVEX, XOP, MVEX and 3DNow! are left out.
  */
-import { iced, type Bits } from './iced.js';
+import { type Bits, iced } from './iced.js';
 import type { RegisterClass } from './operands.js';
 
 /** What one operand of a code accepts. */

@@ -34,14 +34,8 @@ export const [es, cs, ss, ds, fs, gs] = bank('segment', 'ES CS SS DS FS GS');
 export const [cr0, cr2, cr3, cr4, cr8] = bank('control', 'CR0 CR2 CR3 CR4 CR8');
 export const [dr0, dr1, dr2, dr3, dr4, dr5, dr6, dr7] = bank('debug', 'DR0 DR1 DR2 DR3 DR4 DR5 DR6 DR7');
 export const [mm0, mm1, mm2, mm3, mm4, mm5, mm6, mm7] = bank('mm', 'MM0 MM1 MM2 MM3 MM4 MM5 MM6 MM7');
-export const [xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7] = bank(
-  'xmm',
-  'XMM0 XMM1 XMM2 XMM3 XMM4 XMM5 XMM6 XMM7',
-);
-export const [xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15] = bank(
-  'xmm',
-  'XMM8 XMM9 XMM10 XMM11 XMM12 XMM13 XMM14 XMM15',
-);
+export const [xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7] = bank('xmm', 'XMM0 XMM1 XMM2 XMM3 XMM4 XMM5 XMM6 XMM7');
+export const [xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15] = bank('xmm', 'XMM8 XMM9 XMM10 XMM11 XMM12 XMM13 XMM14 XMM15');
 export const [st0, st1, st2, st3, st4, st5, st6, st7] = bank('st', 'ST0 ST1 ST2 ST3 ST4 ST5 ST6 ST7');
 
 /** A number that is known only when all labels are: ((label - minus) + addend), cut down by `part`. */

@@ -15,8 +15,22 @@ const operations: readonly (readonly [string, (a: Assembler) => void])[] = [
 ];
 
 const program: readonly (readonly [string, number?])[] = [
-  ['addByte', 17], ['xorOther'], ['rotate', 5], ['store', 0], ['scale'], ['swap'], ['addByte', 99], ['load', 0],
-  ['xorOther'], ['store', 1], ['rotate', 13], ['scale'], ['load', 1], ['swap'], ['xorOther'], ['again'],
+  ['addByte', 17],
+  ['xorOther'],
+  ['rotate', 5],
+  ['store', 0],
+  ['scale'],
+  ['swap'],
+  ['addByte', 99],
+  ['load', 0],
+  ['xorOther'],
+  ['store', 1],
+  ['rotate', 13],
+  ['scale'],
+  ['load', 1],
+  ['swap'],
+  ['xorOther'],
+  ['again'],
 ];
 
 function dispatch(a: Assembler): void {

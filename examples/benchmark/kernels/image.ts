@@ -6,8 +6,30 @@
  * and a space on COM1, its `run`, EAX as eight hex digits and a newline on COM1. So the time between the space and the
  * newline is that of `run`. At the end it writes 0 to port 0xf4 and halts.
  */
-import { assemble, type Assembler } from '../../../properties/index.js';
-import { al, byte, cr0, cr4, difference, ds, dword, dx, eax, ebx, ecx, edi, es, esi, esp, far, fs, gs, ptr, ss } from '../../../properties/index.js';
+import {
+  type Assembler,
+  al,
+  assemble,
+  byte,
+  cr0,
+  cr4,
+  difference,
+  ds,
+  dword,
+  dx,
+  eax,
+  ebx,
+  ecx,
+  edi,
+  es,
+  esi,
+  esp,
+  far,
+  fs,
+  gs,
+  ptr,
+  ss,
+} from '../../../properties/index.js';
 
 export interface Kernel {
   readonly name: string;

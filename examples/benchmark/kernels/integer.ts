@@ -1,6 +1,6 @@
 /** Integer mix: the arithmetic, logic and branches of ordinary compiled code, all in registers. */
 import { eax, ebx, ecx, edi, edx, esi, ptr } from '../../../properties/index.js';
-import { stepGenerator, type Kernel } from './image.js';
+import { type Kernel, stepGenerator } from './image.js';
 
 export const integer: Kernel = {
   name: 'integer',

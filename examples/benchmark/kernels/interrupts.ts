@@ -1,6 +1,6 @@
 /** INT and IRET: software interrupts through an interrupt gate of the same privilege level. */
 import { eax, ebx, ecx } from '../../../properties/index.js';
-import { setGate, type Kernel } from './image.js';
+import { type Kernel, setGate } from './image.js';
 
 const vector = 0x40;
 

@@ -1,6 +1,5 @@
 /** Self-modifying code: rewrites an immediate inside a subroutine, then calls it sixteen times. */
-import { dword, eax, ebx, ecx, edx, offset } from '../../../properties/index.js';
-import { Memory } from '../../../properties/index.js';
+import { dword, eax, ebx, ecx, edx, Memory, offset } from '../../../properties/index.js';
 import type { Kernel } from './image.js';
 
 /** The immediate of MOV r32, imm32 stands behind its one opcode byte. */

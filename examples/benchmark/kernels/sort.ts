@@ -1,6 +1,6 @@
 /** Sorting: Shell sort (Ciura's gaps) of 32,768 double words, filled anew for each round. */
 import { dword, eax, ebp, ebx, ecx, edi, edx, esi, esp, ptr } from '../../../properties/index.js';
-import { dataAddress, stepGenerator, type Kernel } from './image.js';
+import { dataAddress, type Kernel, stepGenerator } from './image.js';
 
 const count = 32768;
 const gaps = [12983, 5771, 2565, 1140, 507, 226, 102, 46, 21, 9, 4, 1];

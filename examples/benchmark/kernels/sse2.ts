@@ -1,6 +1,6 @@
 /** SSE2: a packed-double dot product beside packed-integer mixing, operands from 4 KiB arrays. */
-import { eax, ebx, ecx, edx, qword, dword, xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmmword } from '../../../properties/index.js';
-import { dataAddress, fillRandom, stepGenerator, type Kernel } from './image.js';
+import { dword, eax, ebx, ecx, edx, qword, xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmmword } from '../../../properties/index.js';
+import { dataAddress, fillRandom, type Kernel, stepGenerator } from './image.js';
 
 const left = dataAddress;
 const right = dataAddress + 0x1000;

@@ -1,5 +1,5 @@
 /** x87: two bodies in a plane under their mutual gravity, in extended precision: add, multiply, divide, square root. */
-import { dword, eax, ecx, esp, st0, st1, st2, st3, st4, qword, tbyte } from '../../../properties/index.js';
+import { dword, eax, ecx, esp, qword, st0, st1, st2, st3, st4, tbyte } from '../../../properties/index.js';
 import type { Kernel } from './image.js';
 
 const variables = ['x', 'y', 'vx', 'vy'] as const;

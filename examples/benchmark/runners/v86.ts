@@ -8,7 +8,9 @@ import { buildImage, kernelNamed } from '../kernels/index.js';
 import { Markers, now } from './markers.js';
 import type { Job, Measurement } from './runner.js';
 
-const wasmFile = createRequire(import.meta.url).resolve('v86').replace(/[^/\\]*$/, 'v86.wasm');
+const wasmFile = createRequire(import.meta.url)
+  .resolve('v86')
+  .replace(/[^/\\]*$/, 'v86.wasm');
 const counterRange = 2 ** 32;
 
 export async function measureV86(job: Job, jit: boolean): Promise<Measurement> {

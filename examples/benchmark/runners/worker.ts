@@ -10,10 +10,7 @@ export interface WorkerRequest {
   readonly rounds: number;
 }
 export type WorkerMachine = 'replay86' | 'v86' | 'v86-jit';
-export type WorkerAnswer =
-  | { readonly round: number }
-  | { readonly measurements: readonly Measurement[] }
-  | { readonly error: string };
+export type WorkerAnswer = { readonly round: number } | { readonly measurements: readonly Measurement[] } | { readonly error: string };
 
 async function load(machine: WorkerMachine): Promise<MeasureHere> {
   if (machine === 'replay86') return (await import('./replay86.js')).measureReplay86;
