@@ -172,6 +172,12 @@ export class FunctionBuilder {
     for (let i = 0; i < target.type.results.length; i++) this.emit([0x1a]);
   }
 
+  /** Calls and returns what the call gives. */
+  returnCall(target: FunctionReference, ...args: (Value | number)[]): void {
+    this.emit(this.callCode(target, args));
+    this.emit([0x0f]);
+  }
+
   /** A call with several results, which go into new locals. */
   callMany(target: FunctionReference, ...args: (Value | number)[]): Local[] {
     this.emit(this.callCode(target, args));

@@ -122,6 +122,7 @@ export class I64 extends Value {
   wrap(): I32 { return new I32(join(0xa7, this)); }
   toF32S(): F32 { return new F32(join(0xb4, this)); }
   toF64S(): F64 { return new F64(join(0xb9, this)); }
+  toF64U(): F64 { return new F64(join(0xba, this)); }
   asF64(): F64 { return new F64(join(0xbf, this)); }
 }
 
@@ -175,6 +176,7 @@ export class F64 extends Value {
   /** Truncation that saturates instead of trapping. */
   truncSatI32S(): I32 { return new I32([...this.code, 0xfc, 0x02]); }
   truncSatI64S(): I64 { return new I64([...this.code, 0xfc, 0x06]); }
+  truncSatI64U(): I64 { return new I64([...this.code, 0xfc, 0x07]); }
 }
 
 export class V128 extends Value {
