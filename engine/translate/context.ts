@@ -11,6 +11,7 @@
  * - 8- and 16-bit values are zero-extended when read; upper bits are ignored when written.
  */
 import * as layout from '../cpu/layout.js';
+import { MODE_STACK_32 } from '../cpu/mode.js';
 import type { Form, Operand, OperandSize } from '../isa/definition.js';
 import { operandBits } from '../isa/definition.js';
 import type { FunctionBuilder, FunctionReference, Local } from '../wasm/function-builder.js';
@@ -26,7 +27,7 @@ import {
   store64,
   store128,
 } from '../wasm/memory-access.js';
-import { I32, I64, TYPE_I32, TYPE_I64, TYPE_V128, V128 } from '../wasm/values.js';
+import { I32, I64, select, TYPE_I32, TYPE_I64, TYPE_V128, V128 } from '../wasm/values.js';
 import { Flags } from './flags.js';
 import { type Int, signExtended, toI32, toI64 } from './int.js';
 import type { Runtime } from './runtime.js';
@@ -163,21 +164,31 @@ export abstract class Context {
     }
   }
 
-  /** Read, compute, write; a memory operand is checked for writing first, so that `compute` may change flags. */
-  modify(index: number, compute: (old: Int) => Int): void {
+  /**
+   * Read, compute, write; a memory operand is checked for writing first, so that `compute` may change flags.
+   * @returns the old value
+   */
+  modify(index: number, compute: (old: Int) => Int): Int {
     if (!this.isMemory(index)) {
-      this.write(index, compute(this.read(index)));
-      return;
+      const before = this.read(index);
+      this.write(index, compute(before));
+      return before;
     }
-    const bits = this.bits(index) as 8 | 16 | 32 | 64;
-    const target = this.probeWrite(this.linear(index, true), bits);
+    return this.modifyAt(this.linear(index, true), this.bits(index) as 8 | 16 | 32 | 64, compute);
+  }
+
+  /** `modify` at a linear address. */
+  modifyAt(linear: I32, bits: 8 | 16 | 32 | 64, compute: (old: Int) => Int): Int {
+    const target = this.probeWrite(linear, bits);
     const old = this.f.local(bits === 64 ? TYPE_I64 : TYPE_I32);
     this.f.if(
       target.host,
       () => this.f.set(old as never, hostLoad(target.host, bits) as never),
       () => this.f.set(old as never, this.slowLoad(target.linear, bits) as never),
     );
-    this.storeProbed(target, bits, compute(old.get() as unknown as Int));
+    const before = old.get() as unknown as Int;
+    this.storeProbed(target, bits, compute(before));
+    return before;
   }
 
   // --- general registers by number --------------------------------------------------------------------------------
@@ -235,12 +246,23 @@ export abstract class Context {
     return this.linearOperand;
   }
 
-  private segmented(offset: I32, flags: I32, bytes: number, write: boolean): I32 {
+  /** Linear address at `offset` with addressing flags made by the semantics (0: flat). */
+  linearWith(offset: I32, flags: I32, bytes: number, write: boolean): I32 {
+    return this.segmented(offset, this.let(flags), bytes, write);
+  }
+
+  /** Linear address of the memory operand plus a displacement (bit instructions). */
+  linearDisplaced(index: number, displacement: I32, bytes: number, write: boolean): I32 {
+    if (!this.isMemory(index)) throw new Error(`${this.form.definition.mnemonic}: operand ${index} is not in memory`);
+    return this.segmented(this.effectiveAddress().add(displacement), this.addressingFlags(), bytes, write);
+  }
+
+  private segmented(offset: I32, flags: I32, bytes: number, write: boolean, undo?: () => void): I32 {
     const linear = this.f.local(TYPE_I32);
     this.f.set(linear, offset);
     this.f.if(flags, () => {
       this.f.set(linear, this.runtimeCall(this.runtime.segmentedLinear, linear.get(), flags, I32.of(bytes), I32.of(write ? 1 : 0), this.token()));
-      this.checkFault();
+      this.checkFault(undo);
     });
     return linear.get();
   }
@@ -249,9 +271,23 @@ export abstract class Context {
     return this.f.callValue(target, TYPE_I32, ...args);
   }
 
-  /** Leaves when a slow path has found a fault. */
-  private checkFault(): void {
-    this.f.if(this.cell32(layout.FAULT_VECTOR).ne(layout.NO_FAULT), () => this.leaveFault());
+  /** Leaves when a slow path has found a fault, once what the instruction did so far is undone. */
+  private checkFault(undo?: () => void): void {
+    this.f.if(this.cell32(layout.FAULT_VECTOR).ne(layout.NO_FAULT), () => {
+      undo?.();
+      this.leaveFault();
+    });
+  }
+
+  /** Linear address of the memory operand for writing, for an instruction that has something to undo on a fault. */
+  linearRestoring(index: number, undo: () => void): I32 {
+    this.linearOperand = this.segmented(this.effectiveAddress(), this.addressingFlags(), this.bits(index) / 8, true, undo);
+    return this.linearOperand;
+  }
+
+  /** Linear address of an implicit operand at `offset` in the segment and with the address size the decoder chose. */
+  linearImplicit(offset: I32, bytes: number, write: boolean): I32 {
+    return this.segmented(offset, this.addressingFlags(), bytes, write);
   }
 
   /** Linear address of segment:offset for an access that is not the ModRM operand. `segment`: layout.ES.. or an I32. */
@@ -263,7 +299,7 @@ export abstract class Context {
   }
 
   /** Loads at a linear address that is cheap to evaluate repeatedly; evaluated now. Faults leave. */
-  load(linear: I32, bits: AccessBits): Int {
+  load(linear: I32, bits: AccessBits, undo?: () => void): Int {
     if (bits === 128) throw new Error('use load128');
     const at = this.let(linear);
     const result = this.f.local(bits === 64 ? TYPE_I64 : TYPE_I32);
@@ -271,7 +307,7 @@ export abstract class Context {
     this.f.if(
       this.lastPage(at, bits / 8).eq(load32(entry)),
       () => this.f.set(result as never, hostLoad(at.add(load32(entry, 8)), bits) as never),
-      () => this.f.set(result as never, this.slowLoad(at, bits) as never),
+      () => this.f.set(result as never, this.slowLoad(at, bits, undo) as never),
     );
     return result.get() as unknown as Int;
   }
@@ -353,6 +389,12 @@ export abstract class Context {
     return { linear: at, host: host.get() };
   }
 
+  /** Host address of a linear address whose page may be read (written) directly now, else 0; evaluated now. */
+  hostPage(linear: I32, write: boolean): I32 {
+    const entry = this.tlbEntry(linear);
+    return this.let(select(linear.and(~0xfff).eq(load32(entry, write ? 4 : 0)), linear.add(load32(entry, 8)), I32.of(0)));
+  }
+
   private storeProbed(target: ProbedWrite, bits: 8 | 16 | 32 | 64, value: Int): void {
     const kept = this.let(value);
     this.f.if(
@@ -382,9 +424,9 @@ export abstract class Context {
     }
   }
 
-  private slowLoad(linear: I32, bits: 8 | 16 | 32 | 64): Int {
+  private slowLoad(linear: I32, bits: 8 | 16 | 32 | 64, undo?: () => void): Int {
     this.f.call(this.runtime.slowLoad, linear, bits / 8, this.token());
-    this.checkFault();
+    this.checkFault(undo);
     return hostLoad(I32.of(0), bits, layout.SCRATCH) as Int;
   }
 
@@ -420,20 +462,39 @@ export abstract class Context {
 
   /** Pops a value of `bits` bits; evaluated now. */
   pop(bits: 16 | 32): I32 {
+    return this.popRestoring(bits, undefined);
+  }
+
+  /** `pop` for an instruction that has changed something already. */
+  popRestoring(bits: 16 | 32, undo: (() => void) | undefined): I32 {
     const result = this.f.local(TYPE_I32);
     this.f.if(
       this.cell32(layout.STACK_FLAT),
       () => {
-        this.f.set(result, toI32(this.load(this.cell32(layout.ESP), bits)));
+        this.f.set(result, toI32(this.load(this.cell32(layout.ESP), bits, undo)));
         this.setCell32(layout.ESP, this.cell32(layout.ESP).add(bits / 8));
       },
       () => {
         this.f.call(this.runtime.slowPop, bits / 8, this.token());
-        this.checkFault();
+        this.checkFault(undo);
         this.f.set(result, hostLoad(I32.of(0), bits, layout.SCRATCH) as I32);
       },
     );
     return result.get();
+  }
+
+  /** Adds to the stack pointer at the stack's address size. */
+  releaseStack(bytes: I32): void {
+    const sum = this.let(this.cell32(layout.ESP).add(bytes));
+    this.f.if(
+      this.stackIs32(),
+      () => this.setCell32(layout.ESP, sum),
+      () => this.f.emit(store16(I32.of(0), sum, layout.ESP)),
+    );
+  }
+
+  stackIs32(): I32 {
+    return this.cell32(layout.MODE).and(MODE_STACK_32);
   }
 
   // --- control --------------------------------------------------------------------------------------------------
@@ -444,6 +505,17 @@ export abstract class Context {
     this.setCell32(layout.FAULT_ERROR_CODE, errorCode);
     this.leaveFault();
   }
+
+  /** #GP(0) when a branch target lies beyond the code segment (SDM volume 2, JMP). */
+  requireTarget(target: I32, undo?: () => void): void {
+    this.f.if(target.gtU(this.cell32(layout.segmentAddress(layout.CS) + layout.SEGMENT.limit)), () => {
+      undo?.();
+      this.raise(13, 0);
+    });
+  }
+
+  /** Target of a relative branch. */
+  abstract relativeTarget(): I32;
 
   /** A target in CS, wrapped to 16 bits for a 16-bit operand size. */
   maskedTarget(target: I32): I32 {

@@ -1,0 +1,277 @@
+/**
+ * The decoder: bytes to one decoded instruction (Intel SDM volume 2, chapter 2). It knows nothing of pages: the caller
+ * gives it the bytes it may read, and is told when they are not enough.
+ */
+import { REGISTERS, ZERO_OFFSET, registerOffset, CS, DS, ES, FS, GS, SS } from '../cpu/layout.js';
+import { MODE_CODE_32, MODE_CODE_64, MODE_DATA_FLAT } from '../cpu/mode.js';
+import { type Form, type Operand, type OperandSize, operandBits, type RepeatKind } from './definition.js';
+import { type Entry, formIndex, type MandatoryPrefix, type OpcodeMap } from './opcode-map.js';
+import { ADDRESSING } from './record.js';
+
+/** SDM volume 3, section 6.15, #GP: the longest legal instruction. */
+export const INSTRUCTION_LIMIT_BYTES = 15;
+
+export type DecodeResult = 'ok' | 'needMoreBytes' | 'undefined' | 'tooLong';
+
+class NeedMoreBytes {}
+class TooLong {}
+const NEED_MORE = new NeedMoreBytes();
+const TOO_LONG = new TooLong();
+
+/** 16-bit addressing forms (SDM volume 2, table 2-1): base, index by register number, -1 for none. */
+const ADDRESS_16: readonly (readonly [number, number])[] = [
+  [3, 6],
+  [3, 7],
+  [5, 6],
+  [5, 7],
+  [6, -1],
+  [7, -1],
+  [5, -1],
+  [3, -1],
+];
+
+export class Decoder {
+  // The decoded instruction: valid after decode() gave 'ok'.
+  form!: Form;
+  length = 0;
+  reg = 0;
+  rm = 0;
+  /** Register numbers as encoded, for host instructions. */
+  regNumber = 0;
+  rmNumber = 0;
+  base = ZERO_OFFSET;
+  index = ZERO_OFFSET;
+  scale = 0;
+  addressing = 0;
+  displacement = 0;
+  immediate = 0;
+  addressSize: 16 | 32 | 64 = 32;
+  /** The effective segment of the memory operand. */
+  segment = DS;
+
+  private bytes!: Uint8Array;
+  private at = 0;
+  private end = 0;
+  private start = 0;
+
+  constructor(private readonly map: OpcodeMap) {
+    if (ZERO_OFFSET > 255 || REGISTERS === 0) throw new Error('the register file does not fit the record fields');
+  }
+
+  /** Decodes at bytes[start]; bytes from `end` on may not be read. */
+  decode(bytes: Uint8Array, start: number, end: number, mode: number): DecodeResult {
+    this.bytes = bytes;
+    this.at = start;
+    this.start = start;
+    this.end = end;
+    try {
+      return this.decodeInstruction(mode);
+    } catch (error) {
+      if (error === NEED_MORE) return 'needMoreBytes';
+      if (error === TOO_LONG) return 'tooLong';
+      throw error;
+    }
+  }
+
+  private next8(): number {
+    if (this.at - this.start >= INSTRUCTION_LIMIT_BYTES) throw TOO_LONG;
+    if (this.at >= this.end) throw NEED_MORE;
+    return this.bytes[this.at++] as number;
+  }
+  private next16(): number {
+    return this.next8() | (this.next8() << 8);
+  }
+  private next32(): number {
+    return this.next16() | (this.next16() << 16);
+  }
+
+  private decodeInstruction(mode: number): DecodeResult {
+    const long = (mode & MODE_CODE_64) !== 0;
+    const default32 = long || (mode & MODE_CODE_32) !== 0;
+    let segmentOverride = -1;
+    let operandPrefix = false;
+    let addressPrefix = false;
+    let lock = false;
+    let repeat: RepeatKind = 0;
+    let rex = 0;
+    let opcode: number;
+    prefixes: for (;;) {
+      opcode = this.next8();
+      switch (opcode) {
+        case 0x26: segmentOverride = ES; break;
+        case 0x2e: segmentOverride = CS; break;
+        case 0x36: segmentOverride = SS; break;
+        case 0x3e: segmentOverride = DS; break;
+        case 0x64: segmentOverride = FS; break;
+        case 0x65: segmentOverride = GS; break;
+        case 0x66: operandPrefix = true; break;
+        case 0x67: addressPrefix = true; break;
+        case 0xf0: lock = true; break;
+        case 0xf2: repeat = 2; break;
+        case 0xf3: repeat = 1; break;
+        default:
+          if (long && (opcode & 0xf0) === 0x40) {
+            rex = opcode;
+            continue;
+          }
+          break prefixes;
+      }
+      rex = 0;
+    }
+    let index = opcode;
+    if (opcode === 0x0f) index = 256 + this.next8();
+    const candidates = this.map.entries[index] as readonly Entry[];
+    const first = candidates[0];
+    if (first === undefined) return 'undefined';
+    let modRm = -1;
+    if (first.hasModRm) modRm = this.next8();
+    const mandatory: MandatoryPrefix = repeat === 1 ? 'F3' : repeat === 2 ? 'F2' : operandPrefix ? '66' : 'NP';
+    const entry = this.match(candidates, modRm, mandatory);
+    if (entry === undefined) return 'undefined';
+    const { definition } = entry;
+    if (long && definition.options.not64 === true) return 'undefined';
+
+    const wide = (rex & 8) !== 0;
+    const prefixIsOpcode = entry.prefix === '66';
+    let size: OperandSize = default32 !== (operandPrefix && !prefixIsOpcode) ? 32 : 16;
+    if (long) {
+      size = wide ? 64 : operandPrefix && !prefixIsOpcode ? 16 : 32;
+      if (definition.options.default64 === true && size === 32) size = 64;
+    }
+    if (prefixIsOpcode && size === 16) size = 32;
+    if (!entry.sized) size = entry.fixedSize;
+    this.addressSize = long ? (addressPrefix ? 32 : 64) : default32 !== addressPrefix ? 32 : 16;
+
+    const memory = modRm >= 0 ? modRm < 0xc0 && entry.allowsMemory : entry.allowsMemory;
+    const kind: RepeatKind = definition.options.repeat === undefined ? 0 : definition.options.repeat === 'rep' && repeat === 2 ? 1 : repeat;
+    const form = entry.forms[formIndex(size, memory, kind)];
+    if (form === undefined) return 'undefined';
+    this.form = form;
+
+    this.base = ZERO_OFFSET;
+    this.index = ZERO_OFFSET;
+    this.scale = 0;
+    this.displacement = 0;
+    this.immediate = 0;
+    this.segment = DS;
+    this.regNumber = modRm >= 0 ? ((modRm >> 3) & 7) | ((rex & 4) << 1) : (opcode & 7) | ((rex & 1) << 3);
+    if (index >= 256 && modRm < 0) this.regNumber = (index & 7) | ((rex & 1) << 3);
+    this.rmNumber = modRm >= 0 ? (modRm & 7) | ((rex & 1) << 3) : 0;
+    if (memory && modRm >= 0) this.decodeAddress(modRm, rex);
+    else if (memory) this.displacement = this.addressSize === 16 ? this.next16() : this.next32();
+    if (segmentOverride >= 0) this.segment = segmentOverride;
+    this.addressing = this.addressingOf(mode);
+
+    this.reg = this.regNumber;
+    this.rm = this.rmNumber;
+    let immediates = 0;
+    for (const operand of entry.operands) {
+      if (operand.kind !== 'I') this.decodeOperand(operand, size, rex);
+      else if (immediates++ === 0) this.immediate = this.decodeImmediate(operand, size);
+      else this.displacement = this.decodeImmediate(operand, size);
+    }
+    this.length = this.at - this.start;
+    if (lock && !(definition.options.lock === true && memory)) return 'undefined';
+    return 'ok';
+  }
+
+  private match(candidates: readonly Entry[], modRm: number, mandatory: MandatoryPrefix): Entry | undefined {
+    const digit = (modRm >> 3) & 7;
+    const isMemory = modRm >= 0 && modRm < 0xc0;
+    for (const entry of candidates) {
+      if (entry.prefix !== undefined && entry.prefix !== mandatory) continue;
+      if (modRm >= 0) {
+        if (entry.digit >= 0 && entry.digit !== digit) continue;
+        if (entry.exactModRm >= 0 && entry.exactModRm !== modRm) continue;
+        if (isMemory ? !entry.allowsMemory : !entry.allowsRegister) continue;
+      }
+      return entry;
+    }
+    return undefined;
+  }
+
+  private decodeAddress(modRm: number, rex: number): void {
+    const mod = modRm >> 6;
+    const low = modRm & 7;
+    if (this.addressSize === 16) {
+      const [base, index] = ADDRESS_16[low] as readonly [number, number];
+      if (mod === 0 && low === 6) {
+        this.displacement = this.next16();
+        return;
+      }
+      this.base = registerOffset(base);
+      if (index >= 0) this.index = registerOffset(index);
+      if (base === 5) this.segment = SS;
+      if (mod === 1) this.displacement = (this.next8() << 24) >> 24;
+      else if (mod === 2) this.displacement = (this.next16() << 16) >> 16;
+      return;
+    }
+    let base = low;
+    if (low === 4) {
+      const sib = this.next8();
+      base = sib & 7;
+      const index = ((sib >> 3) & 7) | ((rex & 2) << 2);
+      if (index !== 4) {
+        this.index = registerOffset(index);
+        this.scale = sib >> 6;
+      }
+    }
+    if (base === 5 && mod === 0) {
+      this.displacement = this.next32();
+      return;
+    }
+    this.base = registerOffset(base | ((rex & 1) << 3));
+    if (base === 4 || base === 5) this.segment = SS;
+    if (mod === 1) this.displacement = (this.next8() << 24) >> 24;
+    else if (mod === 2) this.displacement = this.next32();
+  }
+
+  /** The `addressing` byte; also for instructions whose memory operands are implicit. */
+  private addressingOf(mode: number): number {
+    const wraps = this.addressSize === 16;
+    const flat = (mode & MODE_DATA_FLAT) !== 0 && (this.segment === DS || this.segment === ES || this.segment === SS);
+    if (flat && !wraps) return 0;
+    return ADDRESSING.checked | (wraps ? ADDRESSING.address16 : 0) | this.segment;
+  }
+
+  /** The first immediate goes into its own field, a second one (ENTER) into the displacement, as does the upper half of 64 bits. */
+  private decodeImmediate(operand: Operand, size: OperandSize): number {
+    if (operand.size === 'b') return this.next8();
+    if (operand.size === 's') return (this.next8() << 24) >> 24;
+    const bits = operandBits(operand, size);
+    if (bits === 16) return this.next16();
+    const value = this.next32();
+    if (operand.size === 'v' && bits === 64) this.displacement = this.next32();
+    return value;
+  }
+
+  private decodeOperand(operand: Operand, size: OperandSize, rex: number): void {
+    const bits = operandBits(operand, size);
+    switch (operand.kind) {
+      case 'J':
+        this.immediate = operand.size === 'b' ? (this.next8() << 24) >> 24 : size === 16 ? (this.next16() << 16) >> 16 : this.next32();
+        return;
+      case 'A':
+        this.immediate = size === 16 ? this.next16() : this.next32();
+        this.displacement = this.next16();
+        return;
+      case 'E':
+      case 'R':
+        this.rm = registerField(this.rmNumber, bits, rex);
+        return;
+      case 'G':
+      case 'Z':
+        this.reg = registerField(this.regNumber, bits, rex);
+        return;
+      default:
+        return;
+    }
+  }
+}
+
+/** Offset of a general register from REGISTERS; without REX, byte registers 4-7 are AH CH DH BH. */
+function registerField(number: number, bits: number, rex: number): number {
+  if (bits === 0) return number;
+  if (bits === 8 && rex === 0 && number >= 4) return registerOffset(number - 4) + 1;
+  return registerOffset(number);
+}

@@ -1,0 +1,210 @@
+/**
+ * String instructions (Intel SDM volume 2, MOVS CMPS STOS LODS SCAS, REP). INS and OUTS are host semantics.
+ *
+ * A repeated instruction ends its block. Each iteration is one tick: the first is paid on entering the block, each
+ * further one is taken from the budget; when the budget is used up the instruction is left at its own address with
+ * (E)CX, (E)SI and (E)DI as far as they have come, and goes on from there.
+ */
+import * as layout from '../cpu/layout.js';
+import { EFLAG } from '../cpu/state.js';
+import type { AccessBits, Context } from '../translate/context.js';
+import { type Int, toI32, zeroExtended } from '../translate/int.js';
+import { I32, select } from '../wasm/values.js';
+import { type Definition, type Semantics, row } from './definition.js';
+import { ADDRESSING } from './record.js';
+
+type Register = 'esi' | 'edi' | 'ecx';
+const CELL = { esi: layout.ESI, edi: layout.EDI, ecx: layout.ECX } as const;
+
+/** Address-size dependent access to SI, DI, CX. */
+class Counters {
+  readonly wraps: I32;
+  readonly step: I32;
+  constructor(readonly c: Context) {
+    this.wraps = c.let(c.addressingFlags().and(ADDRESSING.address16));
+    const bytes = c.size / 8;
+    this.step = c.let(select(c.cell32(layout.EFLAGS_SYSTEM).and(EFLAG.df), I32.of(-bytes), I32.of(bytes)));
+  }
+  get(register: Register): I32 {
+    const value = this.c.let(this.c.cell32(CELL[register]));
+    return select(this.wraps, value.and(0xffff), value);
+  }
+  add(register: Register, amount: I32 | number): void {
+    const sum = this.c.let(this.c.cell32(CELL[register]).add(amount));
+    const old = this.c.cell32(CELL[register]);
+    this.c.setCell32(CELL[register], select(this.wraps, old.and(0xffff_0000 | 0).or(sum.and(0xffff)), sum));
+  }
+  advance(register: 'esi' | 'edi'): void {
+    this.add(register, this.step);
+  }
+  /** Linear address of the source, in the segment the decoder chose. */
+  source(write = false): I32 {
+    return this.c.linearImplicit(this.get('esi'), this.c.size / 8, write);
+  }
+  /** Linear address of the destination: always ES, whatever the prefixes. */
+  destination(write: boolean): I32 {
+    const flags = this.c.addressingFlags();
+    return this.c.linearWith(this.get('edi'), select(flags, flags.and(~ADDRESSING.segment).or(layout.ES), I32.of(0)), this.c.size / 8, write);
+  }
+}
+
+const bitsOf = (c: Context): AccessBits => c.size;
+
+type Iteration = (c: Context, counters: Counters) => void;
+
+const moveOnce: Iteration = (c, k) => {
+  const value = c.let(c.load(k.source(), bitsOf(c)));
+  c.store(k.destination(true), bitsOf(c), value);
+  k.advance('esi');
+  k.advance('edi');
+};
+const storeOnce: Iteration = (c, k) => {
+  c.store(k.destination(true), bitsOf(c), c.register(0, c.size));
+  k.advance('edi');
+};
+const loadOnce: Iteration = (c, k) => {
+  c.setRegister(0, c.size, c.load(k.source(), bitsOf(c)));
+  k.advance('esi');
+};
+const compareOnce: Iteration = (c, k) => {
+  const a = c.let(c.load(k.source(), bitsOf(c)));
+  const b = c.let(c.load(k.destination(false), bitsOf(c)));
+  compare(c, a, b);
+  k.advance('esi');
+  k.advance('edi');
+};
+const scanOnce: Iteration = (c, k) => {
+  const b = c.let(c.load(k.destination(false), bitsOf(c)));
+  compare(c, c.let(zeroExtended(c.register(0, c.size), c.size)), b);
+  k.advance('edi');
+};
+function compare(c: Context, a: Int, b: Int): void {
+  c.flags.sub(a, b, c.let(a.sub(b)), c.size);
+}
+
+/** Many iterations at once where nothing can tell the difference; reports how many ticks it took beyond none. */
+type Bulk = (c: Context, k: Counters, limit: I32) => void;
+
+function repeated(once: Iteration, conditional: boolean, bulk: Bulk | undefined): Semantics {
+  return (c) => {
+    const k = new Counters(c);
+    if (c.form.repeat === 0) {
+      once(c, k);
+      return;
+    }
+    c.f.if(k.get('ecx').eqz(), () => c.done());
+    c.f.loop((again) => {
+      c.f.block((counted) => {
+        if (bulk !== undefined) {
+          c.f.block((single) => {
+            bulkStep(c, k, bulk, single);
+            c.f.br(counted);
+          });
+        }
+        once(c, k);
+        k.add('ecx', -1);
+      });
+      c.f.if(k.get('ecx').eqz(), () => c.done());
+      if (conditional) c.f.if(c.form.repeat === 1 ? c.flags.zf().xor(1) : c.flags.zf(), () => c.done());
+      const budget = c.let(c.cell32(layout.TICKS_LEFT));
+      c.f.if(budget.eqz(), () => c.jump(c.eip()));
+      c.setCell32(layout.TICKS_LEFT, budget.sub(1));
+      c.f.br(again);
+    });
+  };
+}
+
+/**
+ * Tries to do a run of iterations within one page of each operand, forward, with flat or checked segments out of the
+ * way; branches to `single` when only single iterations are exact.
+ */
+function bulkStep(c: Context, k: Counters, bulk: Bulk, single: Parameters<Context['f']['br']>[0]): void {
+  c.f.brIf(c.addressingFlags(), single);
+  c.f.brIf(k.step.ltS(0), single);
+  // The iteration under way is paid for already.
+  const affordable = c.let(c.cell32(layout.TICKS_LEFT).add(1));
+  const count = c.let(c.cell32(layout.ECX));
+  const limit = c.f.local(count.type);
+  c.f.set(limit, select(count.ltU(affordable), count, affordable));
+  const bytes = c.size / 8;
+  const clampToPage = (address: I32): void => {
+    const room = c.let(I32.of(0x1000).sub(address.and(0xfff)).shrU(Math.log2(bytes)));
+    c.f.if(room.ltU(limit.get()), () => c.f.set(limit, room));
+  };
+  clampToPage(c.cell32(layout.EDI));
+  if (bulk === bulkMove) clampToPage(c.cell32(layout.ESI));
+  c.f.brIf(limit.get().ltU(4), single);
+  bulk(c, k, limit.get());
+}
+
+const bulkMove: Bulk = (c, _k, limit) => {
+  const bytes = c.let(limit.mul(c.size / 8));
+  const from = c.let(c.cell32(layout.ESI));
+  const to = c.let(c.cell32(layout.EDI));
+  const hostFrom = c.hostPage(from, false);
+  const hostTo = c.hostPage(to, true);
+  const usable = c.let(hostFrom.ne(0).and(hostTo.ne(0)).and(hostTo.sub(hostFrom).geU(bytes)));
+  c.f.if(
+    usable,
+    () => {
+      c.f.copyMemory(hostTo, hostFrom, bytes);
+      finishBulk(c, limit, bytes, true);
+    },
+    () => {
+      // Fall back to one iteration through the ordinary path (page faults, devices, overlapping copies).
+      moveOnce(c, new Counters(c));
+      c.setCell32(layout.ECX, c.cell32(layout.ECX).sub(1));
+    },
+  );
+};
+
+const bulkStore: Bulk = (c, _k, limit) => {
+  const bytes = c.let(limit.mul(c.size / 8));
+  const to = c.let(c.cell32(layout.EDI));
+  const host = c.hostPage(to, true);
+  const value = c.let(toI32(c.register(0, c.size)));
+  // memory.fill works with a byte: the value must be that byte throughout.
+  const uniform = c.size === 8 ? I32.of(1) : c.size === 16 ? value.eq(value.and(0xff).mul(0x101)) : value.eq(value.and(0xff).mul(0x01010101));
+  c.f.if(
+    host.ne(0).and(uniform),
+    () => {
+      c.f.fillMemory(host, value.and(0xff), bytes);
+      finishBulk(c, limit, bytes, false);
+    },
+    () => {
+      storeOnce(c, new Counters(c));
+      c.setCell32(layout.ECX, c.cell32(layout.ECX).sub(1));
+    },
+  );
+};
+
+function finishBulk(c: Context, limit: I32, bytes: I32, source: boolean): void {
+  if (source) c.setCell32(layout.ESI, c.cell32(layout.ESI).add(bytes));
+  c.setCell32(layout.EDI, c.cell32(layout.EDI).add(bytes));
+  c.setCell32(layout.ECX, c.cell32(layout.ECX).sub(limit));
+  c.setCell32(layout.TICKS_LEFT, c.cell32(layout.TICKS_LEFT).sub(limit.sub(1)));
+}
+
+const rep = { repeat: 'rep', terminal: true } as const;
+const repe = { repeat: 'repe', terminal: true } as const;
+const sized = { sized: true } as const;
+
+const movs = repeated(moveOnce, false, bulkMove);
+const stos = repeated(storeOnce, false, bulkStore);
+const lods = repeated(loadOnce, false, undefined);
+const cmps = repeated(compareOnce, true, undefined);
+const scas = repeated(scanOnce, true, undefined);
+
+/** The byte forms name AL so that their operand size is 8. */
+export const STRINGS: readonly Definition[] = [
+  row('A4', 'movsb', 'AL', movs, rep),
+  row('A5', 'movs', '', movs, { ...rep, ...sized }),
+  row('AA', 'stosb', 'AL', stos, rep),
+  row('AB', 'stos', '', stos, { ...rep, ...sized }),
+  row('AC', 'lodsb', 'AL', lods, rep),
+  row('AD', 'lods', '', lods, { ...rep, ...sized }),
+  row('A6', 'cmpsb', 'AL', cmps, repe),
+  row('A7', 'cmps', '', cmps, { ...repe, ...sized }),
+  row('AE', 'scasb', 'AL', scas, repe),
+  row('AF', 'scas', '', scas, { ...repe, ...sized }),
+];

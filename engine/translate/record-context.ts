@@ -1,0 +1,89 @@
+/** The interpreter's specialisation of the semantics: operands come from the decoded record at run time. */
+import * as layout from '../cpu/layout.js';
+import type { Form } from '../isa/definition.js';
+import { RECORD } from '../isa/record.js';
+import type { FunctionBuilder } from '../wasm/function-builder.js';
+import { load8U, load16U, load32 } from '../wasm/memory-access.js';
+import { I32, type I64 } from '../wasm/values.js';
+import { Context } from './context.js';
+import type { Runtime } from './runtime.js';
+
+/** How generated code hands control on: differs between the dispatch function and outlined functions. */
+export interface Exits {
+  fault(): void;
+  jump(target: I32): void;
+  jumpRelative(target: I32): void;
+  leave(target: I32): void;
+  done(): void;
+}
+
+export class RecordContext extends Context {
+  constructor(
+    f: FunctionBuilder,
+    form: Form,
+    runtime: Runtime,
+    private readonly record: I32,
+    private readonly exits: Exits,
+  ) {
+    super(f, form, runtime);
+  }
+
+  registerField(field: 'reg' | 'rm'): I32 {
+    return load8U(this.record, RECORD[field]);
+  }
+  get immediate(): I32 {
+    return load32(this.record, RECORD.immediate);
+  }
+  get immediate64(): I64 {
+    return load32(this.record, RECORD.immediate).toI64U().or(load32(this.record, RECORD.displacement).toI64U().shl(32));
+  }
+  get immediate2(): I32 {
+    return load32(this.record, RECORD.displacement);
+  }
+  effectiveAddress(): I32 {
+    const base = load32(load8U(this.record, RECORD.base), layout.REGISTERS);
+    const index = load32(load8U(this.record, RECORD.index), layout.REGISTERS).shl(load8U(this.record, RECORD.scale));
+    return base.add(index).add(load32(this.record, RECORD.displacement));
+  }
+  addressingFlags(): I32 {
+    return load8U(this.record, RECORD.addressing);
+  }
+  eip(): I32 {
+    return eipOf(this.record);
+  }
+  nextEip(): I32 {
+    return this.eip().add(load8U(this.record, RECORD.length));
+  }
+  token(): I32 {
+    return this.record;
+  }
+  leaveFault(): void {
+    this.exits.fault();
+  }
+  jump(target: I32): void {
+    this.exits.jump(target);
+  }
+  relativeTarget(): I32 {
+    return this.maskedTarget(load32(load0(), layout.CODE_PAGE_EIP).add(this.immediate));
+  }
+  jumpRelative(): void {
+    this.exits.jumpRelative(this.relativeTarget());
+  }
+  leave(target: I32): void {
+    this.exits.leave(target);
+  }
+  done(): void {
+    this.exits.done();
+  }
+}
+
+
+function load0(): I32 {
+  return I32.of(0);
+}
+
+/** Offset in CS of a record's instruction. */
+export function eipOf(record: I32): I32 {
+  return load32(load0(), layout.CODE_PAGE_EIP).add(load16U(record, RECORD.offset));
+}
+
