@@ -93,7 +93,8 @@ export const isWritableData = (descriptor: Descriptor): boolean =>
   (descriptor.attributes & (ATTRIBUTE.nonSystem | ATTRIBUTE.code | ATTRIBUTE.readWrite)) === (ATTRIBUTE.nonSystem | ATTRIBUTE.readWrite);
 /** A data segment of any kind, or a code segment that may be read. */
 export const isReadable = (descriptor: Descriptor): boolean =>
-  (descriptor.attributes & ATTRIBUTE.nonSystem) !== 0 && (descriptor.attributes & (ATTRIBUTE.code | ATTRIBUTE.readWrite)) !== ATTRIBUTE.code;
+  (descriptor.attributes & ATTRIBUTE.nonSystem) !== 0 &&
+  (descriptor.attributes & (ATTRIBUTE.code | ATTRIBUTE.readWrite)) !== ATTRIBUTE.code;
 
 /** The hidden part of a segment register that holds this descriptor. */
 export const cacheOf = (descriptor: Descriptor, selector: number): SegmentCache => ({

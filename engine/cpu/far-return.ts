@@ -21,8 +21,8 @@ import * as layout from './layout.js';
 import { checkStackSegment, dropInaccessibleSegments, realSegment, setPrivilege, stackMask, virtual8086Segment } from './segmentation.js';
 import { StackReader } from './stack.js';
 import { ARITHMETIC_FLAGS, CR4, EFLAG } from './state.js';
-import { checkTaskEip, raiseTaskTrap, switchTask } from './task-switch.js';
 import { BUSY_TSS, fetchTss } from './task-state.js';
+import { checkTaskEip, raiseTaskTrap, switchTask } from './task-switch.js';
 
 const ESP_INDEX = 4;
 

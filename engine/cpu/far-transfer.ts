@@ -25,8 +25,8 @@ import * as layout from './layout.js';
 import { checkedLinear, realSegment, setPrivilege, stackMask, withinLimit } from './segmentation.js';
 import { currentStackWriter, StackWriter } from './stack.js';
 import type { SegmentCache } from './state.js';
-import { checkTaskEip, raiseTaskTrap, switchTask } from './task-switch.js';
 import { AVAILABLE_TSS, fetchTss, innerStack } from './task-state.js';
+import { checkTaskEip, raiseTaskTrap, switchTask } from './task-switch.js';
 
 const ESP_INDEX = 4;
 const isCall = (transfer: Transfer): boolean => transfer.kind === 'call';
@@ -130,12 +130,7 @@ function callInner(cpu: Cpu, gate: ReturnType<typeof gateOf>, code: Descriptor):
   const privilege = descriptorPrivilege(code);
   const bytes = gate.is32Bit ? 4 : 2;
   const inner = innerStack(cpu, privilege, 0);
-  const stack = new StackWriter(
-    cacheOf(inner.descriptor, inner.selector),
-    inner.pointer,
-    cpu.system,
-    selectorErrorCode(inner.selector, 0),
-  );
+  const stack = new StackWriter(cacheOf(inner.descriptor, inner.selector), inner.pointer, cpu.system, selectorErrorCode(inner.selector, 0));
   const oldPointer = state.reg32(ESP_INDEX);
   stack.push(bytes, state.segmentSelector(layout.SS));
   stack.push(bytes, oldPointer);

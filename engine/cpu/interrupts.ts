@@ -26,8 +26,8 @@ import * as layout from './layout.js';
 import { nullSegment, realSegment, setPrivilege, virtual8086Segment } from './segmentation.js';
 import { currentStackWriter, StackWriter } from './stack.js';
 import { CR4, EFLAG } from './state.js';
-import { checkTaskEip, raiseTaskTrap, switchTask } from './task-switch.js';
 import { AVAILABLE_TSS, currentTssIs32Bit, fetchTss, innerStack, TSS_IO_MAP_BASE } from './task-state.js';
+import { checkTaskEip, raiseTaskTrap, switchTask } from './task-switch.js';
 
 /** `software`: INT n; `softwareTrap`: INT3 and INTO; `icebp`: the opcode F1. */
 export type EventSource = 'external' | 'exception' | 'software' | 'softwareTrap' | 'icebp';

@@ -99,13 +99,7 @@ export function checkStackSegment(cpu: Cpu, selector: number, privilege: number,
 }
 
 /** The checks of DS, ES, FS, GS for use at `privilege`; a null selector has no descriptor. */
-export function checkDataSegment(
-  cpu: Cpu,
-  selector: number,
-  privilege: number,
-  vector: number,
-  external: number,
-): Descriptor | undefined {
+export function checkDataSegment(cpu: Cpu, selector: number, privilege: number, vector: number, external: number): Descriptor | undefined {
   if (isNullSelector(selector)) return undefined;
   const descriptor = fetchDescriptor(cpu, selector, vector, external);
   const errorCode = selectorErrorCode(selector, external);
@@ -136,6 +130,6 @@ export function dropInaccessibleSegments(state: CpuState): void {
     const { selector, attributes } = state.readSegment(index);
     const conforming = ATTRIBUTE.code | ATTRIBUTE.expandDownOrConforming;
     if ((attributes & conforming) === conforming) continue;
-    if (isNullSelector(selector) || ((attributes & ATTRIBUTE.dpl) >>> 5) < state.cpl) state.writeSegment(index, nullSegment(0));
+    if (isNullSelector(selector) || (attributes & ATTRIBUTE.dpl) >>> 5 < state.cpl) state.writeSegment(index, nullSegment(0));
   }
 }

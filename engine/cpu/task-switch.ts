@@ -27,7 +27,7 @@ import type { Cpu } from './host-instruction.js';
 import * as layout from './layout.js';
 import { checkDataSegment, checkStackSegment, nullSegment, setPrivilege, virtual8086Segment } from './segmentation.js';
 import { CR0, CR4, EFLAG, type SegmentCache } from './state.js';
-import { TSS32, TSS_CR3, TSS_DEBUG_TRAP, type TssLayout, tssLayout } from './task-state.js';
+import { TSS_CR3, TSS_DEBUG_TRAP, TSS32, type TssLayout, tssLayout } from './task-state.js';
 
 /** `call` also stands for an interrupt or exception through a task gate. */
 export type TaskSwitchReason = 'jump' | 'call' | 'return';

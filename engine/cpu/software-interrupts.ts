@@ -1,0 +1,37 @@
+/**
+ * Instructions that raise an interrupt or exception by themselves: INT n, INT3, INTO, INT1 (F1), BOUND, UD (SDM volume 2).
+ * What the system does not have raises #UD: RSM outside system management mode.
+ */
+import { GuestException, invalidOpcode, VECTOR } from './exceptions.js';
+import type { Cpu, HostInstruction, HostSemantics } from './host-instruction.js';
+import { deliver } from './interrupts.js';
+import { readRegister } from './operands.js';
+import { EFLAG } from './state.js';
+
+function bound(cpu: Cpu, instruction: HostInstruction): void {
+  if (!instruction.memory) throw invalidOpcode();
+  const bits = instruction.operandSize;
+  const linear = cpu.linear(instruction.segment, instruction.offset, bits >>> 2, false);
+  const signed = (value: number): number => (bits === 16 ? (value << 16) >> 16 : value | 0);
+  const read = (at: number): number => signed(bits === 16 ? cpu.memory.read16(at >>> 0) : cpu.memory.read32(at >>> 0));
+  const lower = read(linear);
+  const upper = read(linear + (bits >>> 3));
+  const index = signed(readRegister(cpu.state, instruction.reg, bits));
+  if (index < lower || index > upper) throw new GuestException(VECTOR.boundRange);
+}
+
+const undefinedInstruction: HostSemantics = () => {
+  throw invalidOpcode();
+};
+
+export const softwareInterruptSemantics: Record<string, HostSemantics> = {
+  int: (cpu, instruction) => deliver(cpu, { vector: instruction.immediate & 0xff, source: 'software' }),
+  int3: (cpu) => deliver(cpu, { vector: VECTOR.breakpoint, source: 'softwareTrap' }),
+  into: (cpu) => {
+    if (cpu.state.eflags & EFLAG.of) deliver(cpu, { vector: VECTOR.overflow, source: 'softwareTrap' });
+  },
+  int1: (cpu) => deliver(cpu, { vector: VECTOR.debug, source: 'icebp' }),
+  bound,
+  undefinedInstruction,
+  rsm: undefinedInstruction,
+};
