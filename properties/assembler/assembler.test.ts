@@ -130,6 +130,53 @@ describe('labels', () => {
   });
 });
 
+describe('numeric branch targets', () => {
+  it('are addresses, near or short as the distance asks', () => {
+    expect(bytesOf(16, (a) => (a.jmp(0x7c00), a.loop(0x7c10), a.call(0x7e00)), 0x7c00)).toBe('ebfee20ce8f901');
+    expect(bytesOf(32, (a) => a.jmp(0), 0x1000)).toBe('e9fbefffff');
+  });
+});
+
+describe('memory operands', () => {
+  const registers32 = [eax, ecx, x86.edx, ebx, x86.ebp, esi, edi];
+  it('come back from the decoder as they were written', () => {
+    const { Decoder, DecoderOptions, Register } = iced();
+    const register = fc.constantFrom(...registers32);
+    const displacement = fc.oneof(fc.constantFrom(0, 127, 128, -128, -129, 0x7fffffff, -0x80000000, 0xffffffff), fc.integer());
+    const property = fc.property(
+      register,
+      register,
+      fc.constantFrom(1, 2, 4, 8),
+      displacement,
+      fc.constantFrom<Bits>(16, 32),
+      (base, index, scale, offsetBytes, bits) => {
+        const { bytes } = assemble({ bits }, (a) => a.mov(ecx, dword(base, index, scale, offsetBytes)));
+        const decoder = new Decoder(bits, bytes, DecoderOptions.None);
+        const instruction = decoder.decode();
+        expect(Register[instruction.memoryBase]).toBe(base.name);
+        expect(Register[instruction.memoryIndex]).toBe(index.name);
+        expect(instruction.memoryIndexScale).toBe(scale);
+        expect(BigInt.asIntN(32, instruction.memoryDisplacement)).toBe(BigInt.asIntN(32, BigInt(offsetBytes)));
+        const short =
+          offsetBytes === 0 && base !== x86.ebp
+            ? 0
+            : BigInt.asIntN(8, BigInt(offsetBytes)) === BigInt.asIntN(32, BigInt(offsetBytes))
+              ? 1
+              : 4;
+        expect(bytes.length).toBe((bits === 16 ? 5 : 3) + short);
+        instruction.free();
+        decoder.free();
+      },
+    );
+    fc.assert(property, { seed: 86, numRuns: 300 });
+  });
+
+  it('refuses a label out of reach of 16-bit addresses', () => {
+    const write = (a: Assembler) => (a.mov(ax, word('x')), a.label('x'));
+    expect(() => assemble({ bits: 16, origin: 0xf0000 }, write)).toThrow('displacement x does not fit in 16 bits in: mov ax, word [x]');
+  });
+});
+
 describe('data and modes', () => {
   it('lays out data, alignment and padding', () => {
     const text = bytesOf(32, (a) => {

@@ -10,9 +10,9 @@
  *
  * Branches start out short and grow until all of them reach; everything else has its length from the beginning.
  */
-import { choose, instructionText } from './choose.js';
+import { type Chosen, choose, instructionText } from './choose.js';
 import { disassembleInto, type ListingLine } from './disassemble.js';
-import { type Choice, encodeInstruction, explicitForms, operandFits, type Prefixes, type Resolve } from './encode.js';
+import { type Choice, encodeInstruction, explicitForms, lengthOnly, operandFits, type Prefixes, type Resolve } from './encode.js';
 import { encodingNamed } from './encodings.js';
 import { AssemblyError } from './errors.js';
 import type { Bits } from './iced.js';
@@ -69,6 +69,7 @@ function dependsOnAddress(operand: Operand): boolean {
 
 class ProgramBuilder {
   readonly items: Item[] = [];
+  private readonly names = new Set<string>();
   private mode: Bits;
   private pending: { -readonly [Key in keyof Prefixes]: Prefixes[Key] } = {};
   private freshLabels = 0;
@@ -83,7 +84,8 @@ class ProgramBuilder {
   }
 
   label(name: string): void {
-    if (this.items.some((item) => item.kind === 'label' && item.name === name)) throw new AssemblyError(`label "${name}" is defined twice`);
+    if (this.names.has(name)) throw new AssemblyError(`label "${name}" is defined twice`);
+    this.names.add(name);
     this.items.push({ kind: 'label', name });
   }
 
@@ -96,7 +98,7 @@ class ProgramBuilder {
   /** One instruction by mnemonic: what the methods `mov`, `add` and so on call. */
   ins(mnemonic: string, ...operands: Operand[]): void {
     const chosen = choose(mnemonic, operands, this.mode, this.takePrefixes());
-    this.put(instructionText(mnemonic, operands), chosen.choice, chosen.near);
+    this.put(instructionText(mnemonic, operands), chosen);
   }
 
   /** One instruction in a certain encoding, by iced's name for it: `encoded('Add_r32_rm32', eax, ebx)`. */
@@ -109,12 +111,12 @@ class ProgramBuilder {
     const fits = forms?.every((form, i) => operandFits(operands[i] as Operand, form, encoding, ownBits) === 'fits');
     if (fits !== true || !encoding.modes[this.mode])
       throw new AssemblyError(`the encoding does not take these operands in ${this.mode}-bit code: ${text} (${encoding.syntax})`);
-    this.put(text, { bits: this.mode, encoding, operands, prefixes: this.takePrefixes() }, undefined);
+    const choice = { bits: this.mode, encoding, operands, prefixes: this.takePrefixes() };
+    this.put(text, { choice, near: undefined, bytes: encodeInstruction(choice, 0, lengthOnly) });
   }
 
-  private put(text: string, choice: Choice, near: Choice | undefined): void {
+  private put(text: string, { choice, near, bytes }: Chosen): void {
     const branch = choice.encoding.operands[0]?.branch !== undefined;
-    const bytes = encodeInstruction(choice, 0, () => 0);
     const open = branch || choice.operands.some(dependsOnAddress);
     this.items.push({ kind: 'code', text, choice, near, length: bytes.length, fixedBytes: open ? undefined : bytes });
   }
@@ -267,7 +269,7 @@ function growBranches(items: readonly Item[], addresses: readonly number[], reso
     if (distance >= -128 && distance <= 127) return;
     item.choice = item.near;
     item.near = undefined;
-    item.length = encodeInstruction(item.choice, 0, () => 0).length;
+    item.length = encodeInstruction(item.choice, 0, lengthOnly).length;
     grown = true;
   });
   return grown;

@@ -2,7 +2,7 @@
  * From a mnemonic and operands to an encoding: every code whose forms accept the operands is tried, the shortest wins,
  * the earlier in iced's order where lengths are equal.
  */
-import { type Choice, encodeInstruction, explicitForms, type Fit, operandFits, type Prefixes } from './encode.js';
+import { type Choice, encodeInstruction, explicitForms, type Fit, lengthOnly, operandFits, type Prefixes } from './encode.js';
 import { type Encoding, encodingsOf } from './encodings.js';
 import { AssemblyError } from './errors.js';
 import type { Bits } from './iced.js';
@@ -13,6 +13,8 @@ export interface Chosen {
   readonly choice: Choice;
   /** What to use instead when a short branch does not reach. */
   readonly near: Choice | undefined;
+  /** The instruction at address 0 with all labels at 0. */
+  readonly bytes: Uint8Array;
 }
 
 function worstFit(encoding: Encoding, operands: readonly Operand[], bits: Bits): Fit {
@@ -69,18 +71,13 @@ export function choose(mnemonic: string, operands: readonly Operand[], bits: Bit
   const candidates = preferModeSize(fitting, operands, bits);
   refuseAmbiguousMemory(candidates, operands, text);
   const choices = candidates.map((encoding): Choice => ({ bits, encoding, operands, prefixes }));
-  let best: Choice | undefined;
-  let bestLength = Number.POSITIVE_INFINITY;
+  let best: { choice: Choice; bytes: Uint8Array } | undefined;
   let near: Choice | undefined;
   let refusal = '';
   for (const choice of choices) {
     try {
-      // Labels stand at address 0 for now, and so does the instruction: only the length counts.
-      const { length } = encodeInstruction(choice, 0, () => 0);
-      if (length < bestLength) {
-        best = choice;
-        bestLength = length;
-      }
+      const bytes = encodeInstruction(choice, 0, lengthOnly);
+      if (best === undefined || bytes.length < best.bytes.length) best = { choice, bytes };
       const branch = isBranch(choice.encoding) ? choice.encoding.operands[0]?.branch : undefined;
       if (branch !== undefined && branch.bytes > 1) near = choice;
     } catch (error) {
@@ -89,5 +86,5 @@ export function choose(mnemonic: string, operands: readonly Operand[], bits: Bit
     }
   }
   if (best === undefined) throw new AssemblyError(`${text}: ${refusal}`);
-  return { choice: best, near: near === best ? undefined : near };
+  return { ...best, near: near === best.choice ? undefined : near };
 }

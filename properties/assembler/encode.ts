@@ -4,7 +4,7 @@
 
 import type { Encoding, OperandForm } from './encodings.js';
 import { AssemblyError } from './errors.js';
-import { type Bits, type IcedInstruction, iced } from './iced.js';
+import { type Bits, type IcedEncoder, type IcedInstruction, iced } from './iced.js';
 import { Expression, FarPointer, Memory, type Operand, Register } from './operands.js';
 
 export interface Prefixes {
@@ -81,6 +81,9 @@ export function explicitForms(encoding: Encoding, count: number): readonly Opera
 
 export type Resolve = (expression: Expression) => number;
 
+/** For finding out the length of an instruction: labels stand at 0, and a branch goes to address 0 too. */
+export const lengthOnly: Resolve = () => 0;
+
 const addressBitsOfClass: Partial<Record<Register['registerClass'], Bits>> = { r16: 16, r32: 32, r64: 64 };
 
 function registerNumber(register: Register): number {
@@ -99,7 +102,7 @@ function putMemory(instruction: IcedInstruction, index: number, memory: Memory, 
     const width = addressBitsOfClass[widthRegister.registerClass];
     if (width === undefined) throw new AssemblyError(`${widthRegister} cannot address memory`);
     addressBits = width;
-  } else if (choice.bits === 16 && value > 0xffffn) addressBits = 32;
+  } else if (choice.bits === 16 && !symbolic && value > 0xffffn) addressBits = 32;
   instruction.memoryBase = base === undefined ? IcedRegister.None : registerNumber(base);
   instruction.memoryIndex = indexRegister === undefined ? IcedRegister.None : registerNumber(indexRegister);
   instruction.memoryIndexScale = memory.scale;
@@ -186,7 +189,7 @@ function putOperand(
   } else {
     const expression = typeof operand === 'string' ? new Expression(operand) : operand;
     const value = expression instanceof Expression ? resolve(expression) : expression;
-    if (form.branch !== undefined) putBranch(instruction, index, Number(value), form.branch.bits);
+    if (form.branch !== undefined) putBranch(instruction, index, resolve === lengthOnly ? 0 : Number(value), form.branch.bits);
     else if (form.immediate !== undefined) {
       if (immediateFits(value, form.immediate) !== 'fits')
         throw new AssemblyError(`${expression} = ${value} does not fit in ${form.immediate.bits} bits`);
@@ -196,18 +199,31 @@ function putOperand(
   }
 }
 
+const encoders = new Map<Bits, IcedEncoder>();
+
+/** One encoder for each mode, kept for good: making one costs more than encoding an instruction. */
+function encoderFor(bits: Bits): IcedEncoder {
+  let encoder = encoders.get(bits);
+  if (encoder === undefined) {
+    encoder = new (iced().Encoder)(bits);
+    encoders.set(bits, encoder);
+  }
+  return encoder;
+}
+
 /**
  * The bytes of one instruction at `address`.
  * @throws AssemblyError when a value does not fit, or when the CPU has no such combination of operands.
  */
 export function encodeInstruction(choice: Choice, address: number, resolve: Resolve): Uint8Array {
-  const { Encoder, Instruction, Register: IcedRegister, OpKind } = iced();
+  const { Instruction, Register: IcedRegister, OpKind } = iced();
   const { encoding, prefixes, bits } = choice;
   const addressBits = prefixes.addressBits ?? bits;
+  let bytes: Uint8Array;
   const written = explicitForms(encoding, choice.operands.length);
   if (written === undefined) throw new Error(`assembler: ${encoding.name} was chosen for the wrong number of operands`);
   const instruction = new Instruction();
-  const encoder = new Encoder(bits);
+  const encoder = encoderFor(bits);
   try {
     instruction.code = encoding.code;
     let next = 0;
@@ -227,13 +243,14 @@ export function encodeInstruction(choice: Choice, address: number, resolve: Reso
     if (prefixes.rep === 'repne') instruction.hasRepnePrefix = true;
     if (prefixes.segment !== undefined) instruction.segmentPrefix = registerNumber(prefixes.segment);
     encoder.encode(instruction, BigInt(address));
-    return encoder.takeBuffer();
   } catch (error) {
     if (error instanceof AssemblyError) throw error;
     const [message = ''] = String(error instanceof Error ? error.message : error).split('\n');
     throw new AssemblyError(message.startsWith('Branch distance') ? 'the target is out of reach of the branch' : message);
   } finally {
-    encoder.free();
     instruction.free();
+    // Taken in any case: after a refusal the buffer may hold half an instruction.
+    bytes = encoder.takeBuffer();
   }
+  return bytes;
 }

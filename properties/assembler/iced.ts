@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module';
 import type * as Iced from 'iced-x86';
 
-export type { Instruction as IcedInstruction } from 'iced-x86';
+export type { Encoder as IcedEncoder, Instruction as IcedInstruction } from 'iced-x86';
 
 export type Bits = 16 | 32 | 64;
 
