@@ -4,7 +4,7 @@
  */
 import type { Context } from '../translate/context.js';
 import { type Int, signExtended, toI32, toI64, widen, zeroExtended } from '../translate/int.js';
-import { I32, I64, select } from '../wasm/values.js';
+import { I32, I64 } from '../wasm/values.js';
 import { type Definition, type Semantics, row } from './definition.js';
 
 type Shift = (c: Context, value: Int, count: Int) => Int;

@@ -12,6 +12,7 @@
  */
 import * as layout from '../cpu/layout.js';
 import { MODE_STACK_32 } from '../cpu/mode.js';
+import type { FloatLibrary } from '../float/library.js';
 import type { Form, Operand, OperandSize } from '../isa/definition.js';
 import { operandBits } from '../isa/definition.js';
 import type { FunctionBuilder, FunctionReference, Local } from '../wasm/function-builder.js';
@@ -53,6 +54,17 @@ export abstract class Context {
   ) {
     this.flags = new Flags(f);
     this.size = form.operandSize;
+  }
+
+  /** Exact floating-point arithmetic: functions to call. */
+  get float(): FloatLibrary {
+    return this.runtime.float;
+  }
+
+  /** Calls TypeScript function number `number` of cpu/helpers.ts: for parts of an instruction that are long and rare. */
+  callHelper(number: number): void {
+    this.f.call(this.runtime.helper, number, this.token());
+    this.checkFault();
   }
 
   // --- what a specialisation provides -------------------------------------------------------------------------

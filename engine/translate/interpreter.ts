@@ -6,6 +6,7 @@
  * an offset in CS) > `fault` > `following` (the next record) > one block per case.
  */
 import * as layout from '../cpu/layout.js';
+import { buildFloatLibrary } from '../float/library.js';
 import type { OpcodeMap } from '../isa/opcode-map.js';
 import { ADDRESSING, HANDLER, RECORD } from '../isa/record.js';
 import { FunctionBuilder, type FunctionReference, type Label } from '../wasm/function-builder.js';
@@ -43,12 +44,10 @@ export function buildInterpreter(
   map: OpcodeMap,
   memoryPages: number,
   extend: (module: ModuleBuilder) => void,
-  prepare: (module: ModuleBuilder) => void,
 ): InterpreterModule {
   const module = new ModuleBuilder({ module: 'cpu', field: 'memory', pages: memoryPages, maximumPages: memoryPages });
   const imports = importRuntime(module);
-  const runtime: Runtime = { ...imports, segmentedLinear: module.function(imports.checkSegment.type, (f) => buildSegmentedLinear(f, imports.checkSegment)) };
-  prepare(module);
+  const runtime: Runtime = { ...imports, segmentedLinear: module.function(imports.checkSegment.type, (f) => buildSegmentedLinear(f, imports.checkSegment)), float: buildFloatLibrary(module, { flagsAddress: layout.FLOAT_FLAGS }) };
   const outlinedType = { parameters: [TYPE_I32], results: [TYPE_I32] } as const;
   const outlined = map.outlined.map((form) =>
     module.function(outlinedType, (f) => {

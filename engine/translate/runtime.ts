@@ -1,4 +1,5 @@
 /** The functions that generated code calls: slow paths of memory, stack and control, implemented by cpu/core.ts. */
+import type { FloatLibrary } from '../float/library.js';
 import type { FunctionReference, FunctionType } from '../wasm/function-builder.js';
 import type { ModuleBuilder } from '../wasm/module-builder.js';
 import { TYPE_I32, type ValueType } from '../wasm/values.js';
@@ -34,6 +35,7 @@ export type RuntimeImport = keyof typeof RUNTIME_IMPORTS;
 export interface Runtime extends Readonly<Record<RuntimeImport, FunctionReference>> {
   /** (offset, addressing flags, bytes, write, token) -> linear: quick segment check in generated code. */
   readonly segmentedLinear: FunctionReference;
+  readonly float: FloatLibrary;
 }
 
 export function importRuntime(module: ModuleBuilder): Record<RuntimeImport, FunctionReference> {
