@@ -6,10 +6,11 @@ import { deflateRawSync } from 'node:zlib';
 import { encode } from '@msgpack/msgpack';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { encodeIndex } from './chunk-index.js';
 import { encodePreamble, frameChunk } from './chunks.js';
 import { encodePlainColumn } from './columns.js';
 import { CHUNK_KINDS, CODEC_DEFLATE, CODEC_STORED } from './format.js';
-import { type ByteSource, bytesSource, type Codec, nodeCodec, readTrace, type Trace, TraceError } from './index.js';
+import { type ByteSource, bytesSource, type Codec, nodeCodec, readTrace, readTraceSummary, type Trace, TraceError } from './index.js';
 
 const HEADER = { engineVersion: '1', nsPerTick: 2, seed: 0, machine: {}, images: [] as unknown[] };
 const bin = (...bytes: number[]): Uint8Array => Uint8Array.from(bytes);
@@ -283,6 +284,55 @@ describe('memory', () => {
         ),
       ),
     ).toMatch(/^field "?3"?: /);
+  });
+});
+
+describe('what is written twice must agree', () => {
+  const END = record('END ', { reason: 'x', status: 0, tick: 0, ns: 0, digest: 0n, seal: SEAL });
+  const headBytes = trace().length - 12;
+  const entries = [
+    { type: 'HEAD', offsetBytes: 12, coveredTick: 0 },
+    { type: 'END ', offsetBytes: 12 + headBytes, coveredTick: 0 },
+  ];
+  const indexed = (list: typeof entries): Uint8Array => trace(END, stored('INDX', encodeIndex(list), false));
+
+  it('the index and the chunks', () => {
+    expect(read(indexed(entries)).complete).toBe(true);
+    const [head, end] = entries;
+    for (const wrong of [
+      [],
+      [head],
+      [head, end, end],
+      [end, head],
+      [head, { ...end, type: 'SEGM' }],
+      [head, { ...end, offsetBytes: 13 }],
+      [head, { ...end, coveredTick: 1 }],
+    ]) {
+      expect(problemOf(indexed(wrong))).toBe('the index does not agree with the chunks');
+    }
+  });
+
+  it('the index and the chunks, in a summary', () => {
+    const summary = (list: typeof entries) => readTraceSummary(bytesSource(indexed(list), 'x.trace'), nodeCodec);
+    expect(summary(entries).end?.reason).toBe('x');
+    const [head, end] = entries;
+    for (const wrong of [
+      [],
+      [head],
+      [head, { ...end, offsetBytes: 12 }],
+      [head, { ...end, offsetBytes: 2 ** 40 }],
+      [{ ...head, offsetBytes: 0 }, end],
+    ]) {
+      expect(() => summary(wrong)).toThrow(TraceError);
+    }
+  });
+
+  it('embedded data and its sha256', () => {
+    const shape = { sha256: '0'.repeat(64), sizeBytes: 3, pieceBytes: 3 };
+    const piece = stored('DATA', bin(1, 2, 3), false);
+    const { images, snapshots } = read(trace(record('IMAG', shape), piece, record('SNAP', { ...shape, tick: 0, ns: 0 }), piece));
+    expect(() => images.get(shape.sha256)?.verify()).toThrow(/^x\.trace: embedded data has sha256 [0-9a-f]{64} instead of 0{64}$/);
+    expect(() => snapshots[0].read()).toThrow(/^x\.trace, byte \d+, chunk SNAP: embedded data has sha256/);
   });
 });
 

@@ -3,6 +3,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { encodeChunk, readRaw, Seal } from './chunks.js';
 import { LIMITS, PIECE_BYTES } from './format.js';
 import {
   bytesSource,
@@ -19,6 +20,7 @@ import {
   traceIdentity,
 } from './index.js';
 import { compactTrace } from './rewrite.js';
+import { encodeSegment } from './segment.js';
 
 const NS_PER_TICK = 2;
 const HEADER: TraceHeader = {
@@ -184,6 +186,28 @@ describe('round trip', () => {
     expect(traceIdentity(read(write(SMALL, { end: false }).bytes), nodeCodec)).not.toBe(identity);
   });
 
+  it('knows every part of the header but the paths of images', () => {
+    const image = { role: 'kernel', sha256: '1'.repeat(64), sizeBytes: 5, path: '/here' };
+    const identityWith = (change: Partial<TraceHeader>): string => {
+      const sink = new MemorySink();
+      new TraceWriter(sink, { ...HEADER, images: [image], ...change }, nodeCodec).end({ ...END, tick: 0, ns: 0 });
+      return traceIdentity(read(sink.bytes), nodeCodec);
+    };
+    const changes: readonly Partial<TraceHeader>[] = [
+      {},
+      { engineVersion: '0.1.1' },
+      { nsPerTick: 3 },
+      { seed: 8 },
+      { machine: {} },
+      { images: [] },
+      { images: [{ ...image, role: 'initrd' }] },
+      { images: [{ ...image, sha256: '2'.repeat(64) }] },
+      { images: [{ ...image, sizeBytes: 6 }] },
+    ];
+    expect(new Set(changes.map(identityWith)).size).toBe(changes.length);
+    expect(identityWith({ images: [{ ...image, path: '/there' }] })).toBe(identityWith({}));
+  });
+
   it('makes one write of the header, one of each flush and one of the end', () => {
     expect(write(SMALL).writes.length).toBe(1 + 3 + 1);
   });
@@ -244,6 +268,22 @@ describe('a recorder that was killed', () => {
     expect(trace.complete).toBe(false);
     expect(trace.tornBytes).toBe(5000);
     expect(contentOf(trace)).toEqual(contentOf(read(bytes)));
+  });
+
+  it('leaves a trace whose segments are merged only up to a reasonable size', () => {
+    const sink = new MemorySink();
+    const writer = new TraceWriter(sink, HEADER, nodeCodec);
+    const payload = new Uint8Array(LIMITS.payloadBytes);
+    for (let tick = 1; tick <= 12; tick++) {
+      writer.input({ tick, ns: 2 * tick, device: 'x', payload });
+      writer.flush({ tick, ns: 2 * tick });
+    }
+    const trace = read(compacted(sink.bytes));
+    expect(trace.flushes.map(({ to, inputCount }) => [to.tick, inputCount])).toEqual([
+      [8, 8],
+      [12, 4],
+    ]);
+    expect(traceIdentity(trace, nodeCodec)).toBe(traceIdentity(read(sink.bytes), nodeCodec));
   });
 
   it('leaves a trace that can be compacted and stays incomplete', () => {
@@ -443,6 +483,27 @@ describe('the writer refuses what a reader would', () => {
     ],
   ];
   for (const [what, action] of cases) it(what, () => expect(() => action(writer())).toThrow(TraceError));
+
+  it('more than a trace may hold', () => {
+    const sink = new MemorySink();
+    const full = new TraceWriter(sink, HEADER, nodeCodec);
+    const flush = () => full.flush({ tick: 1, ns: 2 });
+    for (let count = 0; count < LIMITS.digests; count++) {
+      if (full.wantsFlush) flush();
+      full.digest(1, 5n);
+    }
+    expect(() => full.digest(1, 5n)).toThrow(`the trace is full: ${LIMITS.digests} digests`);
+    flush();
+    expect(read(sink.bytes).digests.values.length).toBe(LIMITS.digests);
+
+    const seal = new Seal(nodeCodec);
+    for (const head of read(sink.bytes).chunks) seal.add(readRaw(bytesSource(sink.bytes), head, nodeCodec));
+    const digests = { ticks: [1], values: [5n] };
+    const now = { tick: 1, ns: 2 };
+    const one = encodeSegment(seal.value, now, now, { interrupts: { ticks: [], vectors: [] }, inputs: [], digests }, NS_PER_TICK);
+    sink.write(encodeChunk('SEGM', one, nodeCodec));
+    expect(() => read(sink.bytes)).toThrow(`more than ${LIMITS.digests} digests`);
+  });
 
   it('keeps a copy of an input', () => {
     const sink = new MemorySink();
