@@ -54,7 +54,7 @@ const idtAddress = 0x8000;
 
 /** Where kernels may put their data: behind the image, aligned to 4 MiB; the machine has 64 MiB. */
 export const dataAddress = 0x400000;
-export const codeSelector = 0x08;
+const codeSelector = 0x08;
 const dataSelector = 0x10;
 /** Selector and attributes of a 32-bit interrupt gate, present, DPL 0 (Intel SDM volume 3, section 6.11). */
 const interruptGate = ((0x8e00 << 16) | codeSelector) >>> 0;
