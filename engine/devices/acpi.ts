@@ -16,7 +16,7 @@ const TIMER_MASK = 0xffffff;
 const TIMER_HALF = 0x800000;
 
 /** Offsets in the 64 ports at the power management base. */
-export const PM_REGISTER = { pm1Status: 0x00, pm1Enable: 0x02, pm1Control: 0x04, timer: 0x08, generalStatus: 0x0c } as const;
+export const PM_REGISTER = { pm1Status: 0x00, pm1Enable: 0x02, pm1Control: 0x04, timer: 0x08 } as const;
 
 /** PM1 status and enable bits (tables 4-7 and 4-8). */
 const PM1 = { timer: 0x0001, busMaster: 0x0010, global: 0x0020, powerButton: 0x0100, rtc: 0x0400, wake: 0x8000 } as const;
@@ -33,7 +33,6 @@ export const SMI_COMMAND_PORT = 0xb2;
 export const ACPI_ENABLE_COMMAND = 0xf1;
 export const ACPI_DISABLE_COMMAND = 0xf0;
 
-/** First of the registers that are storage, and how many there are: general purpose events, device control. */
 const STORAGE_BYTES = 64;
 /** Offsets of the stored registers that hold enables and control bits; status registers read zero. */
 const STORED: readonly (readonly [first: number, last: number])[] = [
@@ -96,6 +95,7 @@ export class AcpiPowerManagement implements Device {
   /** The 64 ports that the PCI function places; wider accesses are put together from bytes, the timer at one moment. */
   readonly registers: PortHandler = {
     read: (port, size) => {
+      if ((port & 0x3f) === PM_REGISTER.timer && size === 4) return this.timer();
       let value = 0;
       for (let byte = size - 1; byte >= 0; byte--) value = value * 256 + this.readByte((port + byte) & 0x3f);
       return value;
@@ -105,6 +105,10 @@ export class AcpiPowerManagement implements Device {
 
   private timerCycles(): number {
     return cyclesAt(this.config.clock.nowNs, PM_TIMER_HZ);
+  }
+
+  private timer(): number {
+    return this.timerCycles() % (TIMER_MASK + 1);
   }
 
   private timerHalves(): number {
@@ -124,16 +128,20 @@ export class AcpiPowerManagement implements Device {
 
   private readByte(offset: number): number {
     const { state } = this;
-    const registers: readonly (readonly [offset: number, size: number, value: () => number])[] = [
-      [PM_REGISTER.pm1Status, 2, () => this.pm1Status()],
-      [PM_REGISTER.pm1Enable, 2, () => state.pm1Enable],
-      [PM_REGISTER.pm1Control, 2, () => state.pm1Control],
-      [PM_REGISTER.timer, 4, () => this.timerCycles() % (TIMER_MASK + 1)],
-    ];
-    for (const [first, size, value] of registers) {
-      if (offset >= first && offset < first + size) return (value() >>> (8 * (offset - first))) & 0xff;
+    const of = (value: number, first: number): number => (value >>> (8 * (offset - first))) & 0xff;
+    switch (offset & ~1) {
+      case PM_REGISTER.pm1Status:
+        return of(this.pm1Status(), PM_REGISTER.pm1Status);
+      case PM_REGISTER.pm1Enable:
+        return of(state.pm1Enable, PM_REGISTER.pm1Enable);
+      case PM_REGISTER.pm1Control:
+        return of(state.pm1Control, PM_REGISTER.pm1Control);
+      case PM_REGISTER.timer:
+      case PM_REGISTER.timer + 2:
+        return of(this.timer(), PM_REGISTER.timer);
+      default:
+        return state.storage[offset] as number;
     }
-    return state.storage[offset] as number;
   }
 
   private writeBytes(offset: number, size: AccessSize, value: number): void {
