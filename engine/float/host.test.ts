@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Bits80, createFloatBench, OperandSource } from './float-bench.js';
 
-const CASES = Number(process.env['FLOAT_CASES'] ?? 1500);
+const CASES = Number(process.env.FLOAT_CASES ?? 1500);
 const IN_BYTES = 40;
 const OUT_BYTES = 40;
 const IE_DE_ZE = 0x07;
@@ -19,7 +19,7 @@ const TRUNCATE = 0x6000;
 
 const bench = createFloatBench();
 const compiler = spawnSync('gcc', ['--version']).status === 0 && arch() === 'x64';
-if (!compiler && process.env['CI'] !== undefined) throw new Error('this test needs gcc and an x86-64 host');
+if (!compiler && process.env.CI !== undefined) throw new Error('this test needs gcc and an x86-64 host');
 
 interface Case {
   readonly control: number;
