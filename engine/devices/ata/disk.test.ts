@@ -198,9 +198,7 @@ describe('bus master', () => {
     host.startBusMaster(0x1000, false);
     host.advance(1_000_000);
     expect(host.in(BM_STATUS)).toBe(0x01);
-    host.stopBusMaster();
     host.ide.configWrite(4, 2, 0x0005);
-    host.startBusMaster(0x1000, false);
     host.advance(1_000_000);
     expect(host.stopBusMaster()).toBe(0x04);
     host.in(0x1f7);

@@ -77,6 +77,8 @@ export class IdeFunction implements Device, PciFunction {
   configWrite(offset: number, size: AccessSize, value: number): void {
     this.space.write(offset, size, value);
     this.decode();
+    // A transfer that waits for the bus goes on once it may be used.
+    for (const channel of this.config.channels) channel.busMaster.pump();
   }
 
   /** Claims what the registers say. A base of zero counts as not assigned, as on every PC. */
