@@ -8,6 +8,8 @@ import { arch, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Bits80, createFloatBench, OperandSource } from './float-bench.js';
+import type { FloatResult } from './float80.js';
+import { f2xm1, fcos, fpatan, fptan, fsin, fsincos, fyl2x, fyl2xp1 } from './transcendental.js';
 
 const CASES = Number(process.env.FLOAT_CASES ?? 1500);
 const IN_BYTES = 40;
@@ -275,6 +277,56 @@ describe.runIf(compiler)('SSE as the host has it', () => {
       const mine = `${hex(flags | (each.control & ALL_EXCEPTIONS))} ${stored ? hex(BigInt(result!)) : ''}`;
       const theirs = `${hex(verdict.status & ALL_EXCEPTIONS)} ${stored ? hex(hostResult) : ''}`;
       if (mine !== theirs) expect.fail(`case ${i}: ${describeCase(each)}: library ${mine}, host ${theirs}`);
+    });
+  });
+});
+
+interface TranscendentalRow {
+  readonly op: number;
+  readonly name: string;
+  run(a: Bits80, b: Bits80, control: number): FloatResult;
+  /** Where the manual defines the result. */
+  defined?(a: Bits80): boolean;
+}
+const exponentOf = (a: Bits80): number => (a.signExponent & 0x7fff) - 0x3fff;
+const TRANSCENDENTAL: readonly TranscendentalRow[] = [
+  { op: 30, name: 'f2xm1', run: (a, _b, c) => f2xm1(a, c) },
+  { op: 31, name: 'fyl2x', run: fyl2x },
+  { op: 32, name: 'fyl2xp1', run: fyl2xp1, defined: (a) => a.signExponent < 0x8000 || exponentOf(a) < -2 || exponentOf(a) === 0x4000 },
+  { op: 33, name: 'fptan', run: (a, _b, c) => fptan(a, c) },
+  { op: 34, name: 'fpatan', run: fpatan },
+  { op: 35, name: 'fsin', run: (a, _b, c) => fsin(a, c) },
+  { op: 36, name: 'fcos', run: (a, _b, c) => fcos(a, c) },
+  { op: 37, name: 'fsincos', run: (a, _b, c) => fsincos(a, c) },
+];
+
+/** Neighbouring numbers of a sign are neighbouring integers. */
+const ordinal = (significand: bigint, signExponent: number): bigint => (BigInt(signExponent) << 63n) + (significand & ((1n << 63n) - 1n));
+
+describe.runIf(compiler)('transcendental instructions within one unit in the last place of the host', () => {
+  test.each(TRANSCENDENTAL)('$name', (row) => {
+    const source = new OperandSource(row.op);
+    const cases: Case[] = [];
+    while (cases.length < CASES) {
+      const a = source.f80();
+      const b = source.below(2) === 0 ? source.f80() : source.f80Near(a);
+      const control = 0x37f | (source.u32() & 0xc00);
+      if (row.defined?.(a) === false) continue;
+      cases.push({ control, a0: a.significand, a1: BigInt(a.signExponent), b0: b.significand, b1: BigInt(b.signExponent) });
+    }
+    const verdicts = ask(row.op, cases);
+    cases.forEach((each, i) => {
+      const a = { significand: each.a0, signExponent: Number(each.a1) };
+      const b = { significand: each.b0, signExponent: Number(each.b1) };
+      const { values, flags } = row.run(a, b, each.control);
+      const verdict = verdicts[i]!;
+      const host = [verdict.r, verdict.s];
+      const C2 = 0x400;
+      expect(flags & (ALL_EXCEPTIONS | C2), describeCase(each)).toBe(verdict.status & (ALL_EXCEPTIONS | C2));
+      [...values].reverse().forEach((value, place) => {
+        const distance = ordinal(value.significand, value.signExponent) - ordinal(host[place]![0], Number(host[place]![1]));
+        expect(distance >= -1n && distance <= 1n, `${describeCase(each)}: ${distance} units from the host`).toBe(true);
+      });
     });
   });
 });
