@@ -25,16 +25,9 @@ export class ByteQueue {
     this.end += bytes.length;
   }
 
-  /** The byte at `index`, which is less than `length`. */
-  at(index: number): number {
-    if (index < 0 || index >= this.length) throw new RangeError(`byte queue: no byte ${index} of ${this.length}`);
-    return this.buffer[this.first + index]!;
-  }
-
   take(): number {
-    const byte = this.at(0);
-    this.first++;
-    return byte;
+    if (this.length === 0) throw new RangeError('byte queue: it is empty');
+    return this.buffer[this.first++]!;
   }
 
   clear(): void {
@@ -42,7 +35,18 @@ export class ByteQueue {
     this.end = 0;
   }
 
+  /** Makes `bytes` the whole contents. */
+  replace(bytes: Uint8Array): void {
+    this.clear();
+    this.push(bytes);
+  }
+
   copy(): Uint8Array {
     return this.buffer.slice(this.first, this.end);
+  }
+
+  /** The first `count` bytes, or as many as there are. */
+  copyFirst(count: number): Uint8Array {
+    return this.buffer.slice(this.first, Math.min(this.end, this.first + count));
   }
 }

@@ -60,10 +60,12 @@ export class StateReader {
     return this.readerOf(key, this.value(key));
   }
 
-  /** Exactly `count` objects. */
-  objects(key: string, count: number): StateReader[] {
+  /** A list of objects, of exactly `count` of them when given. */
+  objects(key: string, count?: number): StateReader[] {
     const value = this.value(key);
-    if (!Array.isArray(value) || value.length !== count) throw this.error(key, `a list of ${count} objects`);
+    if (!Array.isArray(value) || (count !== undefined && value.length !== count)) {
+      throw this.error(key, `a list of ${count ?? 'any number of'} objects`);
+    }
     return value.map((entry) => this.readerOf(key, entry));
   }
 

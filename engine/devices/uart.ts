@@ -455,10 +455,10 @@ export class Uart implements InputDevice {
     this.modemDeltas = reader.integer('modemDeltas', 0, 0x0f);
     this.fifosEnabled = reader.boolean('fifosEnabled');
     this.triggerIndex = reader.integer('triggerIndex', 0, RECEIVE_TRIGGERS.length - 1);
-    refill(this.received, reader.bytes('received', 0, this.capacity));
-    refill(this.incoming, reader.bytes('incoming', 0, Number.MAX_SAFE_INTEGER));
+    this.received.replace(reader.bytes('received', 0, this.capacity));
+    this.incoming.replace(reader.bytes('incoming', 0, Number.MAX_SAFE_INTEGER));
     this.timeoutPending = reader.boolean('timeoutPending');
-    refill(this.transmitting, reader.bytes('transmitting', 0, this.capacity));
+    this.transmitting.replace(reader.bytes('transmitting', 0, this.capacity));
     this.shifting = reader.optionalInteger('shifting', 0, 0xff);
     this.emptyPending = reader.boolean('emptyPending');
     const arrivalDueNs = reader.dueNs('arrivalDueNs');
@@ -472,9 +472,4 @@ export class Uart implements InputDevice {
     this.timeout.armAt(timeoutDueNs);
     this.departure.armAt(departureDueNs);
   }
-}
-
-function refill(queue: ByteQueue, bytes: Uint8Array): void {
-  queue.clear();
-  queue.push(bytes);
 }
