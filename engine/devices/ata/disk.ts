@@ -123,7 +123,7 @@ export class AtaDisk extends AtaDevice {
   }
 
   private cylindersFor(heads: number, sectorsPerTrack: number): number {
-    return Math.min(MAXIMUM_CYLINDERS, Math.floor(this.image.sectorCount / (heads * sectorsPerTrack)));
+    return Math.max(1, Math.min(MAXIMUM_CYLINDERS, Math.floor(this.image.sectorCount / (heads * sectorsPerTrack))));
   }
 
   protected hardReset(): void {
@@ -144,7 +144,7 @@ export class AtaDisk extends AtaDevice {
     const run = OTHERS.get(command);
     if (run !== undefined) return run(this);
     if (command >= COMMAND.recalibrate && command <= RECALIBRATE_LAST) return this.complete();
-    // NOP ends this way too (8.18).
+    // So does NOP (8.18).
     this.fail(ERROR.abort);
   }
 
@@ -454,6 +454,11 @@ export class AtaDisk extends AtaDevice {
 
   protected restoreDrive(drive: DeviceState): void {
     const state = stateLike(this.freshState(), (drive.state ?? {}) as DeviceState, this.name);
+    const { sector, sectorsInBuffer, heads, sectorsPerTrack, cylinders, multiple } = state;
+    const counts = [sector, sectorsInBuffer, state.sectorsLeft, cylinders, multiple, heads - 1, sectorsPerTrack - 1];
+    if (counts.some((count) => count < 0) || multiple > MAXIMUM_MULTIPLE || sectorsInBuffer > DMA_SECTORS) {
+      throw new StateError(`${this.name}: not a state of this disk`);
+    }
     this.image.restore((drive.overlay ?? {}) as DeviceState);
     this.state = state;
   }

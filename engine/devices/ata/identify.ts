@@ -102,7 +102,7 @@ export function identifyDisk(disk: DiskIdentity): Uint8Array<ArrayBuffer> {
   words[54] = disk.currentCylinders;
   words[55] = disk.currentHeads;
   words[56] = disk.currentSectorsPerTrack;
-  const currentCapacity = disk.currentCylinders * disk.currentHeads * disk.currentSectorsPerTrack;
+  const currentCapacity = Math.min(disk.sectorCount, disk.currentCylinders * disk.currentHeads * disk.currentSectorsPerTrack);
   words[57] = currentCapacity & 0xffff;
   words[58] = currentCapacity >>> 16;
   words[59] = disk.multiple === 0 ? 0 : 0x0100 | disk.multiple;

@@ -33,7 +33,6 @@ export const SECTOR_BYTES = 512;
 
 /** Command codes (ATA/ATAPI-6, table 20 and clause 8). */
 export const COMMAND = {
-  nop: 0x00,
   deviceReset: 0x08,
   recalibrate: 0x10,
   readSectors: 0x20,
