@@ -5,7 +5,7 @@ import { I8042 } from './i8042.js';
 import { Keyboard } from './keyboard.js';
 import { keyboardPayload } from './keyboard-layout.js';
 import { Mouse } from './mouse.js';
-import { TestBench, compareAfterRestore } from './test-bench.js';
+import { compareAfterRestore, TestBench } from './test-bench.js';
 
 const BYTE_NS = 880_000;
 
@@ -36,9 +36,9 @@ class Console implements Device {
     return { keyboard: this.keyboard.save(), mouse: this.mouse.save(), controller: this.controller.save() };
   }
   restore(state: DeviceState): void {
-    this.keyboard.restore(state['keyboard'] as DeviceState);
-    this.mouse.restore(state['mouse'] as DeviceState);
-    this.controller.restore(state['controller'] as DeviceState);
+    this.keyboard.restore(state.keyboard as DeviceState);
+    this.mouse.restore(state.mouse as DeviceState);
+    this.controller.restore(state.controller as DeviceState);
   }
 
   command(...bytes: number[]): this {
@@ -138,7 +138,10 @@ describe('keyboard controller', () => {
     pc.command(0xd3, 0xa5);
     expect([pc.bench.in(0x64) & 0x21, pc.bench.in(0x60)]).toEqual([0x21, 0xa5]);
     expect(pc.bench.take().map((event) => [event.what, event.value])).toEqual([
-      ['irq1', true], ['irq1', false], ['irq12', true], ['irq12', false],
+      ['irq1', true],
+      ['irq1', false],
+      ['irq12', true],
+      ['irq12', false],
     ]);
     pc.command(0x60, 0x40).command(0xd2, 1);
     expect(pc.bench.events).toEqual([]);
@@ -339,7 +342,13 @@ describe('state of controller, keyboard and mouse', () => {
     fc.record({ kind: fc.constant('write' as const), port: fc.constantFrom(0x60, 0x64), value }),
     fc.record({ kind: fc.constant('mouse' as const), value }),
     fc.record({ kind: fc.constant('type' as const), text: fc.constantFrom('a', 'Xy', '{Pause}', '{Ctrl+Up}', 'some longer text') }),
-    fc.record({ kind: fc.constant('move' as const), dx: fc.integer({ min: -700, max: 700 }), dy: fc.integer({ min: -9, max: 9 }), wheel: fc.integer({ min: -20, max: 20 }), buttons: fc.nat(31) }),
+    fc.record({
+      kind: fc.constant('move' as const),
+      dx: fc.integer({ min: -700, max: 700 }),
+      dy: fc.integer({ min: -9, max: 9 }),
+      wheel: fc.integer({ min: -20, max: 20 }),
+      buttons: fc.nat(31),
+    }),
   );
   function act(bench: TestBench, pc: Console, step: Action): unknown {
     switch (step.kind) {

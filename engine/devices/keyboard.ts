@@ -9,7 +9,7 @@
  * The power-on self test is over when the machine starts; its AAh is sent only after a Reset command.
  */
 import { ByteQueue } from './byte-queue.js';
-import { type DeviceState, InputError, type InputDevice, StateError } from './device.js';
+import { type DeviceState, type InputDevice, InputError, StateError } from './device.js';
 import { PS2_ACKNOWLEDGE, PS2_RESEND, PS2_SELF_TEST_PASSED, type Ps2Device } from './ps2.js';
 import { EXTENDED, PAUSE_SET_3, SET_3_BREAKS_BY_DEFAULT, SET_3_CODE_COUNT, set2Of, set3Of } from './scan-codes.js';
 import { StateReader } from './state-reader.js';

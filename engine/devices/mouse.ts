@@ -11,7 +11,7 @@
  */
 import type { Alarm, Clock } from '../clock/clock.js';
 import { ByteQueue } from './byte-queue.js';
-import { type DeviceState, InputError, type InputDevice } from './device.js';
+import { type DeviceState, type InputDevice, InputError } from './device.js';
 import { nsOfCycle } from './frequency.js';
 import { PS2_ACKNOWLEDGE, PS2_RESEND, PS2_SELF_TEST_PASSED, type Ps2Device } from './ps2.js';
 import { StateReader, savedDueNs } from './state-reader.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Pic } from './pic.js';
-import { TestBench, compareAfterRestore } from './test-bench.js';
+import { compareAfterRestore, TestBench } from './test-bench.js';
 
 const MASTER = 0x20;
 const SLAVE = 0xa0;
@@ -13,14 +13,24 @@ function build(bench: TestBench): Pic {
 }
 
 /** The AT set-up: vectors 08h and 70h. */
-function setUp(icw4Master = 0x01, icw4Slave = 0x01): { bench: TestBench; pic: Pic; raise: (irq: number) => void; lower: (irq: number) => void } {
+function setUp(
+  icw4Master = 0x01,
+  icw4Slave = 0x01,
+): { bench: TestBench; pic: Pic; raise: (irq: number) => void; lower: (irq: number) => void } {
   const bench = new TestBench();
   const pic = build(bench);
   pic.reset();
   for (const [port, value] of [
-    [MASTER, 0x11], [MASTER + 1, 0x08], [MASTER + 1, 0x04], [MASTER + 1, icw4Master],
-    [SLAVE, 0x11], [SLAVE + 1, 0x70], [SLAVE + 1, 0x02], [SLAVE + 1, icw4Slave],
-  ] as const) bench.out(port, value);
+    [MASTER, 0x11],
+    [MASTER + 1, 0x08],
+    [MASTER + 1, 0x04],
+    [MASTER + 1, icw4Master],
+    [SLAVE, 0x11],
+    [SLAVE + 1, 0x70],
+    [SLAVE + 1, 0x02],
+    [SLAVE + 1, icw4Slave],
+  ] as const)
+    bench.out(port, value);
   return { bench, pic, raise: (irq) => pic.line(irq).set(true), lower: (irq) => pic.line(irq).set(false) };
 }
 
@@ -181,7 +191,10 @@ describe('8259A pair', () => {
   });
 
   it('nests interrupts of the slave in special fully nested mode only', () => {
-    for (const [icw4, nests] of [[0x11, true], [0x01, false]] as const) {
+    for (const [icw4, nests] of [
+      [0x11, true],
+      [0x01, false],
+    ] as const) {
       const { pic, raise } = setUp(icw4);
       raise(12);
       expect(pic.acknowledge()).toBe(0x74);
@@ -242,7 +255,11 @@ describe('8259A pair', () => {
     fc.record({ kind: fc.constant('line' as const), irq: fc.constantFrom(0, 1, 3, 4, 5, 7, 8, 9, 11, 14, 15), level: fc.boolean() }),
     fc.constant({ kind: 'acknowledge' as const }),
     fc.record({ kind: fc.constant('read' as const), port }),
-    fc.record({ kind: fc.constant('write' as const), port, value: fc.oneof(fc.constantFrom(0x11, 0x20, 0x0b, 0x68, 0x0c, 0x00), fc.nat(255)) }),
+    fc.record({
+      kind: fc.constant('write' as const),
+      port,
+      value: fc.oneof(fc.constantFrom(0x11, 0x20, 0x0b, 0x68, 0x0c, 0x00), fc.nat(255)),
+    }),
   );
   function act(bench: TestBench, pic: Pic, step: Action): unknown {
     switch (step.kind) {

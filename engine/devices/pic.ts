@@ -34,12 +34,10 @@ const OCW3_ENABLE_SPECIAL_MASK = 0x40;
 const OCW3_SPECIAL_MASK = 0x20;
 
 /** What the next write to the odd port is. */
-const enum Expects {
-  Ocw1 = 0,
-  Icw2 = 2,
-  Icw3 = 3,
-  Icw4 = 4,
-}
+const EXPECTS_OCW1 = 0;
+const EXPECTS_ICW2 = 2;
+const EXPECTS_ICW3 = 3;
+const EXPECTS_ICW4 = 4;
 
 class Chip {
   /** The levels on IR0-IR7. */
@@ -49,7 +47,7 @@ class Chip {
   private imr = 0;
   private elcr = 0;
   private vectorBase = 0;
-  private expects: Expects = Expects.Ocw1;
+  private expects: number = EXPECTS_OCW1;
   private single = false;
   private needsIcw4 = false;
   private autoEoi = false;
@@ -76,7 +74,7 @@ class Chip {
     this.imr = 0;
     this.elcr = 0;
     this.vectorBase = 0;
-    this.expects = Expects.Ocw1;
+    this.expects = EXPECTS_OCW1;
     this.single = false;
     this.needsIcw4 = false;
     this.clearModes();
@@ -151,7 +149,7 @@ class Chip {
     this.single = (value & ICW1_SINGLE) !== 0;
     this.needsIcw4 = (value & ICW1_NEEDS_ICW4) !== 0;
     this.clearModes();
-    this.expects = Expects.Icw2;
+    this.expects = EXPECTS_ICW2;
   }
 
   private clearModes(): void {
@@ -166,21 +164,21 @@ class Chip {
 
   private writeOdd(value: number): void {
     switch (this.expects) {
-      case Expects.Ocw1:
+      case EXPECTS_OCW1:
         this.imr = value;
         break;
-      case Expects.Icw2:
+      case EXPECTS_ICW2:
         this.vectorBase = value & 0xf8;
-        if (!this.single) this.expects = Expects.Icw3;
-        else this.expects = this.needsIcw4 ? Expects.Icw4 : Expects.Ocw1;
+        if (!this.single) this.expects = EXPECTS_ICW3;
+        else this.expects = this.needsIcw4 ? EXPECTS_ICW4 : EXPECTS_OCW1;
         break;
-      case Expects.Icw3:
-        this.expects = this.needsIcw4 ? Expects.Icw4 : Expects.Ocw1;
+      case EXPECTS_ICW3:
+        this.expects = this.needsIcw4 ? EXPECTS_ICW4 : EXPECTS_OCW1;
         break;
-      case Expects.Icw4:
+      case EXPECTS_ICW4:
         this.autoEoi = (value & ICW4_AUTO_EOI) !== 0;
         this.specialFullyNested = (value & ICW4_SPECIAL_FULLY_NESTED) !== 0;
-        this.expects = Expects.Ocw1;
+        this.expects = EXPECTS_OCW1;
         break;
     }
   }
@@ -245,7 +243,7 @@ class Chip {
   }
 
   private highestRequest(): number {
-    if (this.expects !== Expects.Ocw1) return NO_REQUEST;
+    if (this.expects !== EXPECTS_OCW1) return NO_REQUEST;
     const level = this.highest(this.irr & ~this.imr);
     if (level === NO_REQUEST) return NO_REQUEST;
     const inService = this.highest(this.blocking());
@@ -299,7 +297,7 @@ class Chip {
     this.imr = reader.byte('imr');
     this.elcr = reader.byte('elcr') & this.elcrWritable;
     this.vectorBase = reader.byte('vectorBase') & 0xf8;
-    this.expects = reader.integer('expects', Expects.Ocw1, Expects.Icw4);
+    this.expects = reader.integer('expects', EXPECTS_OCW1, EXPECTS_ICW4);
     this.single = reader.boolean('single');
     this.needsIcw4 = reader.boolean('needsIcw4');
     this.autoEoi = reader.boolean('autoEoi');

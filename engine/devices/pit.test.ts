@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nsOfCycle } from './frequency.js';
 import { PIT_FREQUENCY_HZ, Pit } from './pit.js';
-import { TestBench, compareAfterRestore } from './test-bench.js';
+import { compareAfterRestore, TestBench } from './test-bench.js';
 
 function build(bench: TestBench): Pit {
   return new Pit({ ports: bench, clock: bench.clock, irq0: bench.line('irq0') });
@@ -232,23 +232,28 @@ describe('8254 in the AT', () => {
 
   it('puts every edge where rational arithmetic puts it', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 2, max: 65536 }), fc.integer({ min: 0, max: 3_600_000_000_000 }), fc.integer({ min: 1, max: 20 }), (count, startNs, periods) => {
-        const bench = new TestBench();
-        const pit = build(bench);
-        pit.reset();
-        bench.advanceTo(startNs);
-        bench.out(0x43, 0x34);
-        bench.out(0x40, count & 0xff);
-        bench.out(0x40, (count >> 8) & 0xff);
-        bench.take();
-        const startPulse = (BigInt(startNs) * 1_193_182n) / 1_000_000_000n;
-        const pulse = startPulse + 1n + BigInt(periods) * BigInt(count);
-        const expectedNs = (pulse * 1_000_000_000n + 1_193_181n) / 1_193_182n;
-        bench.advanceTo(Number(expectedNs));
-        const rises = bench.take('irq0').filter((event) => event.value === true);
-        expect(rises).toHaveLength(periods);
-        expect(BigInt(rises[periods - 1]!.ns)).toBe(expectedNs);
-      }),
+      fc.property(
+        fc.integer({ min: 2, max: 65536 }),
+        fc.integer({ min: 0, max: 3_600_000_000_000 }),
+        fc.integer({ min: 1, max: 20 }),
+        (count, startNs, periods) => {
+          const bench = new TestBench();
+          const pit = build(bench);
+          pit.reset();
+          bench.advanceTo(startNs);
+          bench.out(0x43, 0x34);
+          bench.out(0x40, count & 0xff);
+          bench.out(0x40, (count >> 8) & 0xff);
+          bench.take();
+          const startPulse = (BigInt(startNs) * 1_193_182n) / 1_000_000_000n;
+          const pulse = startPulse + 1n + BigInt(periods) * BigInt(count);
+          const expectedNs = (pulse * 1_000_000_000n + 1_193_181n) / 1_193_182n;
+          bench.advanceTo(Number(expectedNs));
+          const rises = bench.take('irq0').filter((event) => event.value === true);
+          expect(rises).toHaveLength(periods);
+          expect(BigInt(rises[periods - 1]!.ns)).toBe(expectedNs);
+        },
+      ),
       { seed: 8254, numRuns: 200 },
     );
   });
@@ -287,7 +292,11 @@ describe('8254 in the AT', () => {
   const action: fc.Arbitrary<Action> = fc.oneof(
     fc.record({ kind: fc.constant('pass' as const), ns: fc.oneof(fc.nat(10_000), fc.nat(3_000_000)) }),
     fc.record({ kind: fc.constant('read' as const), port: fc.constantFrom(0x40, 0x41, 0x42, 0x61) }),
-    fc.record({ kind: fc.constant('write' as const), port: fc.constantFrom(0x40, 0x42, 0x43, 0x43, 0x61), value: fc.oneof(fc.nat(255), fc.nat(8), fc.constantFrom(0x34, 0x36, 0xb6, 0xb2, 0xba, 0x30)) }),
+    fc.record({
+      kind: fc.constant('write' as const),
+      port: fc.constantFrom(0x40, 0x42, 0x43, 0x43, 0x61),
+      value: fc.oneof(fc.nat(255), fc.nat(8), fc.constantFrom(0x34, 0x36, 0xb6, 0xb2, 0xba, 0x30)),
+    }),
   );
   function act(bench: TestBench, _pit: Pit, step: Action): unknown {
     if (step.kind === 'pass') return bench.advance(step.ns);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Rtc } from './rtc.js';
-import { TestBench, compareAfterRestore } from './test-bench.js';
+import { compareAfterRestore, TestBench } from './test-bench.js';
 
 const SECOND = 1_000_000_000;
 /** 2024-02-28 23:59:50 UTC, a Wednesday. */
@@ -11,7 +11,13 @@ class RtcBench {
   readonly bench = new TestBench();
   readonly rtc: Rtc;
   constructor(epochSeconds = EPOCH) {
-    this.rtc = new Rtc({ ports: this.bench, clock: this.bench.clock, irq8: this.bench.line('irq8'), epochSeconds, cmos: new Uint8Array(128) });
+    this.rtc = new Rtc({
+      ports: this.bench,
+      clock: this.bench.clock,
+      irq8: this.bench.line('irq8'),
+      epochSeconds,
+      cmos: new Uint8Array(128),
+    });
     this.rtc.reset();
   }
   get(index: number): number {
@@ -32,7 +38,10 @@ class RtcBench {
     return this;
   }
   rises(): number[] {
-    return this.bench.take('irq8').filter((event) => event.value === true).map((event) => event.ns);
+    return this.bench
+      .take('irq8')
+      .filter((event) => event.value === true)
+      .map((event) => event.ns);
   }
 }
 
@@ -51,7 +60,16 @@ describe('MC146818 time', () => {
   it('keeps the same calendar as UTC until 2099', () => {
     const date = (ms: number): string => {
       const of = new Date(ms);
-      const parts = [Math.floor(of.getUTCFullYear() / 100), of.getUTCFullYear() % 100, of.getUTCMonth() + 1, of.getUTCDate(), of.getUTCDay() + 1, of.getUTCHours(), of.getUTCMinutes(), of.getUTCSeconds()];
+      const parts = [
+        Math.floor(of.getUTCFullYear() / 100),
+        of.getUTCFullYear() % 100,
+        of.getUTCMonth() + 1,
+        of.getUTCDate(),
+        of.getUTCDay() + 1,
+        of.getUTCHours(),
+        of.getUTCMinutes(),
+        of.getUTCSeconds(),
+      ];
       return parts.map((part) => String(part).padStart(2, '0')).join(' ');
     };
     // 1901 to 2099, where the chip's leap years are the Gregorian ones; virtual time itself ends after 104 days.
@@ -135,7 +153,13 @@ describe('MC146818 interrupts', () => {
 
   it('has exact periodic rates', () => {
     const rtc = new RtcBench();
-    for (const [rate, hz] of [[1, 256], [2, 128], [3, 8192], [6, 1024], [15, 2]] as const) {
+    for (const [rate, hz] of [
+      [1, 256],
+      [2, 128],
+      [3, 8192],
+      [6, 1024],
+      [15, 2],
+    ] as const) {
       rtc.set(0x0a, 0x20 | rate).set(0x0b, 0x42);
       rtc.get(0x0c);
       rtc.bench.take();
@@ -212,7 +236,9 @@ describe('CMOS ports', () => {
     expect(bench.in(0x71)).toBe(0x80);
     bench.out(0x70, 0x7f);
     expect([bench.in(0x71), rtc.nmiMasked]).toEqual([0xff, false]);
-    expect(() => new Rtc({ ports: new TestBench(), clock: bench.clock, irq8: bench.line('x'), epochSeconds: 0, cmos: new Uint8Array(64) })).toThrow(RangeError);
+    expect(
+      () => new Rtc({ ports: new TestBench(), clock: bench.clock, irq8: bench.line('x'), epochSeconds: 0, cmos: new Uint8Array(64) }),
+    ).toThrow(RangeError);
   });
 
   type Action = { kind: 'pass'; ns: number } | { kind: 'read'; index: number } | { kind: 'write'; index: number; value: number };
@@ -220,10 +246,15 @@ describe('CMOS ports', () => {
   const action: fc.Arbitrary<Action> = fc.oneof(
     fc.record({ kind: fc.constant('pass' as const), ns: fc.oneof(fc.nat(2_000_000), fc.nat(3 * SECOND)) }),
     fc.record({ kind: fc.constant('read' as const), index }),
-    fc.record({ kind: fc.constant('write' as const), index, value: fc.oneof(fc.nat(255), fc.constantFrom(0x12, 0x22, 0x42, 0x2f, 0x26, 0xc0)) }),
+    fc.record({
+      kind: fc.constant('write' as const),
+      index,
+      value: fc.oneof(fc.nat(255), fc.constantFrom(0x12, 0x22, 0x42, 0x2f, 0x26, 0xc0)),
+    }),
   );
   it('continues after restore as it would have', () => {
-    const build = (bench: TestBench): Rtc => new Rtc({ ports: bench, clock: bench.clock, irq8: bench.line('irq8'), epochSeconds: EPOCH, cmos: new Uint8Array(128) });
+    const build = (bench: TestBench): Rtc =>
+      new Rtc({ ports: bench, clock: bench.clock, irq8: bench.line('irq8'), epochSeconds: EPOCH, cmos: new Uint8Array(128) });
     const act = (bench: TestBench, _rtc: Rtc, step: Action): unknown => {
       if (step.kind === 'pass') return bench.advance(step.ns);
       bench.out(0x70, step.index);

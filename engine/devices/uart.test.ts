@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TestBench, compareAfterRestore } from './test-bench.js';
+import { compareAfterRestore, TestBench } from './test-bench.js';
 import { Uart } from './uart.js';
 
 const BASE = 0x3f8;
@@ -105,7 +105,12 @@ describe('16550 receiver', () => {
   it('has line times that follow divisor and word format', () => {
     const arrival = (lcr: number, divisor: number): number => {
       const serial = new UartBench();
-      serial.set(LCR, 0x80).set(DATA, divisor & 0xff).set(IER, divisor >> 8).set(LCR, lcr).send('x');
+      serial
+        .set(LCR, 0x80)
+        .set(DATA, divisor & 0xff)
+        .set(IER, divisor >> 8)
+        .set(LCR, lcr)
+        .send('x');
       return serial.bench.clock.nextDueNs;
     };
     const ns = (bits: number, divisor: number): number => Math.ceil((bits * 16 * divisor * 1e9) / 1_843_200);
@@ -131,8 +136,16 @@ describe('16550 receiver', () => {
   });
 
   it('interrupts at the trigger level, and below it after four silent characters', () => {
-    for (const [fifoControl, trigger] of [[0x01, 1], [0x41, 4], [0x81, 8], [0xc1, 14]] as const) {
-      const serial = new UartBench().open(0x01, fifoControl).send('0123456789abcdef').pass(trigger - 1);
+    for (const [fifoControl, trigger] of [
+      [0x01, 1],
+      [0x41, 4],
+      [0x81, 8],
+      [0xc1, 14],
+    ] as const) {
+      const serial = new UartBench()
+        .open(0x01, fifoControl)
+        .send('0123456789abcdef')
+        .pass(trigger - 1);
       expect(serial.irq).toBe(false);
       serial.pass(1);
       expect([serial.irq, serial.get(IIR)]).toEqual([true, 0xc4]);
@@ -236,12 +249,20 @@ describe('16550 modem control and loopback', () => {
 });
 
 describe('16550 state', () => {
-  type Action = { kind: 'pass'; ns: number } | { kind: 'read'; register: number } | { kind: 'write'; register: number; value: number } | { kind: 'input'; bytes: Uint8Array };
+  type Action =
+    | { kind: 'pass'; ns: number }
+    | { kind: 'read'; register: number }
+    | { kind: 'write'; register: number; value: number }
+    | { kind: 'input'; bytes: Uint8Array };
   const register = fc.nat(7);
   const action: fc.Arbitrary<Action> = fc.oneof(
     fc.record({ kind: fc.constant('pass' as const), ns: fc.oneof(fc.nat(100_000), fc.nat(5_000_000)) }),
     fc.record({ kind: fc.constant('read' as const), register }),
-    fc.record({ kind: fc.constant('write' as const), register, value: fc.oneof(fc.nat(255), fc.constantFrom(0x01, 0x03, 0x0f, 0x0b, 0x1b, 0xc1)) }),
+    fc.record({
+      kind: fc.constant('write' as const),
+      register,
+      value: fc.oneof(fc.nat(255), fc.constantFrom(0x01, 0x03, 0x0f, 0x0b, 0x1b, 0xc1)),
+    }),
     fc.record({ kind: fc.constant('input' as const), bytes: fc.uint8Array({ maxLength: 30 }) }),
   );
   function act(bench: TestBench, uart: Uart, step: Action): unknown {
