@@ -9,6 +9,12 @@ import type { PortWindow, PortWindows } from './port-windows.js';
 
 const BAR4 = 0x20;
 const BAR4_BYTES = 16;
+/**
+ * The PIIX3 hardwires bits 31-16 to zero. Here they can be written, as PCI 2.1, 6.2.5.1 recommends: SeaBIOS computes the
+ * size of the window from all 32 bits. The processor's ports have 16, so that other bases decode nothing.
+ */
+const BAR4_WRITABLE = 0xfffffff0;
+const PORT_LAST = 0xffff;
 /** IDE timing registers; bit 15 lets the channel's ports be decoded. */
 const TIMING = [0x40, 0x42] as const;
 const TIMING_DECODE = 0x8000;
@@ -31,7 +37,7 @@ export class IdeFunction implements Device, PciFunction {
     { offset: CONFIG.command, size: 2, reset: 0x0000, writable: PCI_COMMAND.io | PCI_COMMAND.busMaster },
     { offset: CONFIG.status, size: 2, reset: 0x0280, clearedByOne: 0x3800 },
     { offset: 0x0d, size: 1, reset: 0x00, writable: 0xf0 },
-    { offset: BAR4, size: 4, reset: 0x00000001, writable: 0x0000fff0 },
+    { offset: BAR4, size: 4, reset: 0x00000001, writable: BAR4_WRITABLE },
     { offset: TIMING[0], size: 2, reset: 0x0000, writable: 0xf3ff },
     { offset: TIMING[1], size: 2, reset: 0x0000, writable: 0xf3ff },
     { offset: 0x44, size: 1, reset: 0x00, writable: 0xff },
@@ -93,8 +99,8 @@ export class IdeFunction implements Device, PciFunction {
       windows.control.moveTo(on ? ports.control : undefined);
       channel.busMasterEnabled = (command & PCI_COMMAND.busMaster) !== 0;
     });
-    const base = this.space.read(BAR4, 4) & ~(BAR4_BYTES - 1);
-    this.busMasterWindow.moveTo(io && base !== 0 ? base : undefined);
+    const base = (this.space.read(BAR4, 4) & BAR4_WRITABLE) >>> 0;
+    this.busMasterWindow.moveTo(io && base !== 0 && base <= PORT_LAST ? base : undefined);
   }
 
   save(): DeviceState {

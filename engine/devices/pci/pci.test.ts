@@ -126,7 +126,10 @@ describe('ports of functions', () => {
     const pc = build();
     expect(pc.read(IDE, 0x20, 4)).toBe(1);
     pc.write(IDE, 0x20, 4, 0xffffffff);
-    expect(pc.read(IDE, 0x20, 4)).toBe(0xfff1);
+    expect(pc.read(IDE, 0x20, 4)).toBe(0xfffffff1);
+    pc.write(IDE, 4, 2, 5);
+    expect(pc.ports.read(0xfff2, 1)).toBe(0xff);
+    pc.write(IDE, 4, 2, 0);
     for (const bar of [0x10, 0x14, 0x18, 0x1c, 0x24, 0x30]) {
       pc.write(IDE, bar, 4, 0xffffffff);
       expect(pc.read(IDE, bar, 4)).toBe(0);
