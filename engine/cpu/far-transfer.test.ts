@@ -98,7 +98,7 @@ it('a call without room on the stack changes nothing', () => {
 });
 
 describe('call gates', () => {
-  const call = (cpu: ProtectedModeCpu, selector = free) => cpu.run('callFarDirect', { immediate: 0xdead, immediate2: selector });
+  const call = (cpu: ProtectedModeCpu, selector: number = free) => cpu.run('callFarDirect', { immediate: 0xdead, immediate2: selector });
   const USER_GATE = 0x8c | DPL3;
 
   type Case = [string, (cpu: ProtectedModeCpu) => number, [number, number]];
