@@ -5,7 +5,7 @@ import { I8042 } from './i8042.js';
 import { Keyboard } from './keyboard.js';
 import { keyboardPayload } from './keyboard-layout.js';
 import { Mouse } from './mouse.js';
-import { compareAfterRestore, TestBench } from './test-bench.js';
+import { compareAfterReset, compareAfterRestore, TestBench } from './test-bench.js';
 
 const BYTE_NS = 880_000;
 
@@ -166,6 +166,28 @@ describe('keyboard controller', () => {
     pc.bench.advance(1);
     expect(pc.bench.in(0x60)).toBe(0x9e);
     expect(pc.bench.take('irq1').map((event) => event.value)).toEqual([true, false, true, false]);
+  });
+
+  it('holds the links while its buffer is full, and while both have something lets the keyboard go first', () => {
+    const pc = build().command(0x60, 0x43);
+    expect(pc.mouseCommand(0xf4)).toBe('fa');
+    pc.move(1, 0).type(0x1e, 0x30);
+    pc.bench.advance(100 * BYTE_NS);
+    expect(pc.readAll()).toBe('1e 30 m08 m01 m00');
+  });
+
+  it('forgets a parameter it waits for when another command comes', () => {
+    const pc = build().command(0x60).command(0x20);
+    expect(pc.bench.in(0x60)).toBe(0x41);
+    expect(pc.keyboardCommand(0xee)).toBe('ee');
+    expect(pc.command(0x20).bench.in(0x60)).toBe(0x41);
+  });
+
+  it('raises and drops interrupts with the command byte', () => {
+    const pc = build().command(0xd2, 0x11);
+    pc.bench.take();
+    pc.command(0x60, 0x40).command(0x60, 0x41);
+    expect(pc.bench.take('irq1').map((event) => event.value)).toEqual([false, true]);
   });
 
   it('holds a disabled keyboard, and opens the link when the host talks to it', () => {
@@ -369,6 +391,17 @@ describe('state of controller, keyboard and mouse', () => {
     }
   }
   const steps = fc.array(action, { maxLength: 60 });
+
+  it('is after reset what it was at first, but for what is still to be typed and the buttons held', () => {
+    const noInput = steps.map((actions) => actions.filter((step) => step.kind !== 'type' && step.kind !== 'move'));
+    fc.assert(
+      fc.property(noInput, (actions) => {
+        const { used, fresh } = compareAfterReset((bench) => new Console(bench), act, actions);
+        expect(used).toEqual(fresh);
+      }),
+      { seed: 42, numRuns: 100 },
+    );
+  });
 
   it('continues after restore as it would have', () => {
     fc.assert(

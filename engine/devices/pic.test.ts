@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Pic } from './pic.js';
-import { compareAfterRestore, TestBench } from './test-bench.js';
+import { compareAfterReset, compareAfterRestore, TestBench } from './test-bench.js';
 
 const MASTER = 0x20;
 const SLAVE = 0xa0;
@@ -206,6 +206,60 @@ describe('8259A pair', () => {
     }
   });
 
+  it('does not nest a line without a slave, not even in special fully nested mode', () => {
+    const { pic, raise, lower } = setUp(0x11);
+    raise(3);
+    pic.acknowledge();
+    lower(3);
+    raise(3);
+    expect(pic.intr).toBe(false);
+  });
+
+  it('shows a line that is high as a request when it becomes level triggered', () => {
+    const { bench, pic, raise } = setUp();
+    raise(5);
+    pic.acknowledge();
+    bench.out(MASTER, 0x20);
+    expect(pic.intr).toBe(false);
+    bench.out(0x4d0, 0x20);
+    expect(readIrr(bench, MASTER)).toBe(0x20);
+    expect(pic.intr).toBe(true);
+    bench.out(0x4d0, 0x00);
+    expect(readIrr(bench, MASTER)).toBe(0x20);
+  });
+
+  it('leaves special mask mode, rotation and the choice of ISR at ICW1', () => {
+    const { bench, pic, raise, lower } = setUp();
+    for (const value of [0x0b, 0x68, 0xc3, 0x80]) bench.out(MASTER, value);
+    raise(6);
+    pic.acknowledge();
+    expect(bench.in(MASTER)).toBe(0x40);
+    for (const value of [0x13]) bench.out(MASTER, value);
+    bench.out(MASTER + 1, 0x08);
+    bench.out(MASTER + 1, 0x03);
+    expect(bench.in(MASTER)).toBe(0x00);
+    raise(4);
+    expect(bench.in(MASTER)).toBe(0x10);
+    raise(3);
+    expect(pic.acknowledge()).toBe(0x0b);
+    lower(3);
+    raise(3);
+    // No rotation any more: 3 still comes before 4.
+    expect(pic.acknowledge()).toBe(0x0b);
+    bench.out(MASTER, 0x20);
+    bench.out(MASTER, 0x13);
+    bench.out(MASTER + 1, 0x08);
+    bench.out(MASTER + 1, 0x01);
+    lower(3);
+    raise(3);
+    pic.acknowledge();
+    bench.out(MASTER + 1, 0x08);
+    lower(4);
+    raise(4);
+    // No special mask mode any more: a masked level in service holds lower ones back.
+    expect(pic.intr).toBe(false);
+  });
+
   it('polls', () => {
     const { bench, raise } = setUp();
     bench.out(MASTER, 0x0c);
@@ -282,6 +336,17 @@ describe('8259A pair', () => {
         expect(restored).toEqual(original);
       }),
       { seed: 8259, numRuns: 300 },
+    );
+  });
+
+  it('is after reset what it was at first, but for the levels of its lines', () => {
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
+        const { used, fresh } = compareAfterReset(build, act, actions);
+        const levels = { lines: expect.any(Number) };
+        expect(used).toEqual({ master: { ...(fresh.master as object), ...levels }, slave: { ...(fresh.slave as object), ...levels } });
+      }),
+      { seed: 59, numRuns: 100 },
     );
   });
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nsOfCycle } from './frequency.js';
 import { PIT_FREQUENCY_HZ, Pit } from './pit.js';
-import { compareAfterRestore, TestBench } from './test-bench.js';
+import { compareAfterReset, compareAfterRestore, TestBench } from './test-bench.js';
 
 function build(bench: TestBench): Pit {
   return new Pit({ ports: bench, clock: bench.clock, irq0: bench.line('irq0') });
@@ -303,6 +303,16 @@ describe('8254 in the AT', () => {
     return step.kind === 'read' ? bench.in(step.port) : bench.out(step.port, step.value);
   }
   const steps = fc.array(action, { maxLength: 30 });
+
+  it('is after reset what it was at first', () => {
+    fc.assert(
+      fc.property(steps, (actions) => {
+        const { used, fresh } = compareAfterReset(build, act, actions);
+        expect(used).toEqual(fresh);
+      }),
+      { seed: 53, numRuns: 100 },
+    );
+  });
 
   it('continues after restore as it would have', () => {
     fc.assert(

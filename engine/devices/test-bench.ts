@@ -3,7 +3,7 @@
  * happened and when, and the ports of the device under test.
  */
 import { Clock, type TickSource } from '../clock/clock.js';
-import type { AccessSize, Device, IrqLine, PortHandler, PortRegistrar } from './device.js';
+import type { AccessSize, Device, DeviceState, IrqLine, PortHandler, PortRegistrar } from './device.js';
 
 /** One thing a device did to the outside. */
 export interface BenchEvent {
@@ -106,6 +106,24 @@ export class TestBench implements TickSource, PortRegistrar {
     if (handler === undefined) throw new Error(`nobody claims port 0x${port.toString(16)}`);
     return handler;
   }
+}
+
+/** The state after `actions` and a reset, and that of a fresh device reset at the same time. */
+export function compareAfterReset<D extends Device, Action>(
+  build: (bench: TestBench) => D,
+  act: (bench: TestBench, device: D, action: Action) => unknown,
+  actions: readonly Action[],
+): { readonly used: DeviceState; readonly fresh: DeviceState } {
+  const bench = new TestBench();
+  const device = build(bench);
+  device.reset();
+  for (const action of actions) act(bench, device, action);
+  device.reset();
+  const freshBench = new TestBench();
+  freshBench.continueFrom(bench);
+  const fresh = build(freshBench);
+  fresh.reset();
+  return { used: device.save(), fresh: fresh.save() };
 }
 
 /** What two devices did that should have done the same. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareAfterRestore, TestBench } from './test-bench.js';
+import { compareAfterReset, compareAfterRestore, TestBench } from './test-bench.js';
 import { Uart } from './uart.js';
 
 const BASE = 0x3f8;
@@ -278,6 +278,16 @@ describe('16550 state', () => {
     }
   }
   const steps = fc.array(action, { maxLength: 40 });
+
+  it('is after reset what it was at first, but for what is on the line', () => {
+    fc.assert(
+      fc.property(steps, (actions) => {
+        const { used, fresh } = compareAfterReset(build, act, actions);
+        expect(used).toEqual({ ...fresh, incoming: expect.any(Uint8Array), arrivalDueNs: used.arrivalDueNs });
+      }),
+      { seed: 16, numRuns: 100 },
+    );
+  });
 
   it.each([undefined, 50_000])('continues after restore as it would have (transmission takes %s ns)', (transmitNs) => {
     fc.assert(
