@@ -23,6 +23,7 @@ const FEATURE = {
   pge: 1 << 13,
   cmov: 1 << 15,
   pat: 1 << 16,
+  pse36: 1 << 17,
   clfsh: 1 << 19,
   mmx: 1 << 23,
   fxsr: 1 << 24,
@@ -32,14 +33,15 @@ const FEATURE = {
 const FEATURES = Object.values(FEATURE).reduce<number>((all, bit) => all | bit, 0);
 const EXTENDED_NX = 1 << 20;
 
-const SIGNATURE = 0xf29;
+/** Also what EDX holds after reset. */
+export const SIGNATURE = 0xf29;
 /** CLFLUSH line of 64 bytes, in units of 8. */
 const CLFLUSH_LINE = 8 << 8;
 /** 36 physical and 32 linear address bits. */
 const ADDRESS_BITS = (32 << 8) | 36;
 
-export const VENDOR = 'GenuineIntel';
-export const BRAND = 'replay86 virtual CPU';
+const VENDOR = 'GenuineIntel';
+const BRAND = 'replay86 virtual CPU';
 
 /** Four characters as a register holds them. */
 const packed = (text: string, at: number): number =>

@@ -3,7 +3,8 @@
  *
  * How the CPU's careful path uses this file, for each instruction:
  * 1. unless RF is set, `instructionBreakpoint` at its linear address: true raises #DB of kind `instructionBreakpoint`;
- * 2. RF is cleared (a fault sets it in the pushed image anyway; IRET sets it for the instruction behind it);
+ * 2. RF is cleared when it completes (a fault sets it in the pushed image anyway), but not by IRET, and not by an
+ *    iteration of a REP that goes on: that one sets it, so that the breakpoint is met once and not at every iteration;
  * 3. the bits that `dataBreakpoints` and `portBreakpoints` return for its accesses are gathered;
  * 4. once it is complete, with `DR6_SINGLE_STEP` added if TF was set before it, anything gathered goes through
  *    `debugTrap`, which raises #DB of kind `trap`.

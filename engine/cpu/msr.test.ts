@@ -122,9 +122,9 @@ describe('CPUID', () => {
     expect(brand).toBe('replay86 virtual CPU'.padEnd(48, '\0'));
   });
 
-  it('announces FPU VME DE PSE TSC MSR PAE CX8 SEP MTRR PGE CMOV PAT CLFSH MMX FXSR SSE SSE2, and NX', () => {
+  it('announces FPU VME DE PSE TSC MSR PAE CX8 SEP MTRR PGE CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2, and NX', () => {
     const [signature, misc, ecx, edx] = cpuidLeaf(1);
-    expect([signature, misc, ecx, edx]).toEqual([0xf29, 0x800, 0, 0x0789_b97f]);
+    expect([signature, misc, ecx, edx]).toEqual([0xf29, 0x800, 0, 0x078b_b97f]);
     expect(cpuidLeaf(0x8000_0001)).toEqual([0, 0, 0, 0x0010_0000]);
     expect(cpuidLeaf(0x8000_0008)[0]).toBe(0x2024);
   });

@@ -49,14 +49,6 @@ export function checkedLinear(cpu: Cpu, segment: number, offset: number, bytes: 
   return (state.segmentBase(segment) + offset) >>> 0;
 }
 
-/** Whether no data access through the register can fail a segment check: the value of the `flat` cell. */
-export function isFlat(state: CpuState, segment: number): boolean {
-  const attributes = state.segmentAttributes(segment);
-  if (state.segmentLimit(segment) !== 0xffff_ffff || isExpandDown(attributes)) return false;
-  const needed = ATTRIBUTE.present | ATTRIBUTE.readWrite;
-  return state.realAddressing || (attributes & (needed | ATTRIBUTE.code)) === needed;
-}
-
 /** Mask of the stack pointer: 32 or 16 bits, by the B bit of the stack segment. */
 export const stackMask = (attributes: number): number => (attributes & ATTRIBUTE.big ? 0xffff_ffff : 0xffff);
 
