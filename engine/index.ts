@@ -1,1 +1,10 @@
+/** Public interface of the engine: a deterministic PC. Runs in Node and in browsers. */
+export { BootError } from './boot/boot-state.js';
+export { detectKernel } from './boot/load.js';
+export { POWER_INPUT } from './board.js';
 export * from './config.js';
+export { REGISTER_NAMES, type RegisterName, type Registers } from './cpu/registers.js';
+export { type BlockImage, type BusMemory, InputError, StateError, type StateValue } from './devices/device.js';
+export { keyboardPayload } from './devices/keyboard-layout.js';
+export type { VgaText } from './devices/vga.js';
+export { ConfigError, createMachine, Machine, type MachineState, MEMORY_LIMIT_BYTES, type UnclaimedAccess } from './machine.js';

@@ -52,9 +52,9 @@ export const FLAG_CARRIES = region.take(4);
 /** EFLAGS without the six arithmetic flags: bit 1 (always 1), TF, IF, DF, IOPL, NT, RF, VM, AC, VIF, VIP, ID. */
 export const EFLAGS_SYSTEM = region.take(4);
 
-/** Segment registers in encoding order: ES, CS, SS, DS, FS, GS, then LDTR and TR. 32 bytes each. */
-export const SEGMENTS = region.take(8 * 32, 32);
-export const SEGMENT_BYTES = 32;
+/** Segment registers in encoding order: ES, CS, SS, DS, FS, GS, then LDTR and TR. 64 bytes each. */
+export const SEGMENTS = region.take(8 * 64, 64);
+export const SEGMENT_BYTES = 64;
 export const SEGMENT = {
   /** 64 bits */
   base: 0,
@@ -63,8 +63,9 @@ export const SEGMENT = {
   selector: 12,
   /** Descriptor bits 40-55: type, S, DPL, P, limit 19:16 (zero), AVL, L, D/B, G. */
   attributes: 16,
-  /** Nonzero when the register may be used for a data access of any address: see segmentation.ts. */
-  flat: 20,
+  /** i64: offsets below it may be read (written) without further checks; 0 where the full check is needed. */
+  readBytes: 24,
+  writeBytes: 32,
 } as const;
 export const ES = 0;
 export const CS = 1;
@@ -77,8 +78,10 @@ export const TR = 7;
 export const segmentAddress = (index: number): number => SEGMENTS + index * SEGMENT_BYTES;
 
 export const CPL = region.take(4);
-/** Key of the decode cache: see mmu/code-cache.ts. */
+/** Key of the decode cache: see cpu/mode.ts. */
 export const MODE = region.take(4);
+/** 1 when SS is flat and 32 bits wide: pushes and pops need no checks. */
+export const STACK_FLAT = region.take(4);
 
 export const GDTR_BASE = region.take(8, 8);
 export const GDTR_LIMIT = region.take(4);
@@ -138,6 +141,8 @@ export const SCRATCH = region.take(64, 16);
 /** A single record followed by an exit record: where the step tier decodes to. */
 export const STEP_RECORDS = region.take(4 * 32, 16);
 
+/** Page-directory-pointer registers of PAE paging, four of 64 bits. */
+export const PDPTE = region.take(4 * 8, 8);
 /** Address of the TLB table for the current privilege level. */
 export const TLB_BASE = region.take(4);
 
@@ -153,14 +158,23 @@ export const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
 export const TLB_INVALID = 1;
 export const TLB_SUPERVISOR = 0x10000;
 export const TLB_USER = TLB_SUPERVISOR + TLB_BYTES;
+/** A table without a valid entry: in force while every access must be looked at (alignment checks, watchpoints). */
+export const TLB_NONE = TLB_USER + TLB_BYTES;
+
 /** Jump cache: { key i64 (linear EIP | mode << 32), record u32, unused u32 }. */
 export const JUMP_CACHE_ENTRIES = 4096;
 export const JUMP_CACHE_ENTRY_BYTES = 16;
-export const JUMP_CACHE = TLB_USER + TLB_BYTES;
+export const JUMP_CACHE = TLB_NONE + TLB_BYTES;
 export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * JUMP_CACHE_ENTRY_BYTES;
+
+/** Where state is encoded to be hashed. */
+export const DIGEST_BUFFER = JUMP_CACHE + JUMP_CACHE_BYTES;
+export const DIGEST_BUFFER_BYTES = 0x10000;
 
 /** Decoded records. */
 export const RECORD_BYTES = 24;
-export const RECORD_ARENA = JUMP_CACHE + JUMP_CACHE_BYTES;
+export const RECORD_ARENA = DIGEST_BUFFER + DIGEST_BUFFER_BYTES;
 export const RECORD_ARENA_BYTES = 24 * 1024 * 1024;
-export const FRAME_FLAGS = RECORD_ARENA + RECORD_ARENA_BYTES;
+export const FIXED_END = RECORD_ARENA + RECORD_ARENA_BYTES;
+/** Storage of frames: RAM, then ROM. On a 64 KiB boundary. */
+export const FRAMES = Math.ceil(FIXED_END / 0x10000) * 0x10000;

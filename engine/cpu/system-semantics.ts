@@ -11,6 +11,7 @@ import { msrSemantics } from './msr.js';
 import { portSemantics } from './port-instructions.js';
 import { segmentSemantics } from './segment-instructions.js';
 import { softwareInterruptSemantics } from './software-interrupts.js';
+import { stringPortSemantics } from './string-port-instructions.js';
 import { stackAndExchangeSemantics } from './stack-and-exchange.js';
 import { sysenterSemantics } from './sysenter.js';
 
@@ -26,6 +27,7 @@ export const systemSemantics: Readonly<Record<string, HostSemantics>> = {
   ...msrSemantics,
   ...cpuidSemantics,
   ...portSemantics,
+  ...stringPortSemantics,
   ...sysenterSemantics,
   ...stackAndExchangeSemantics,
 };

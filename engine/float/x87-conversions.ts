@@ -34,6 +34,9 @@ export interface X87Conversions {
   readonly fromI64: FunctionReference;
   readonly fromF32: FunctionReference;
   readonly fromF64: FunctionReference;
+  /** The same value for an operation to judge: no exceptions, a signalling NaN stays one, a denormal is normalised. */
+  readonly widenF32: FunctionReference;
+  readonly widenF64: FunctionReference;
   readonly fromBcd: FunctionReference;
   readonly toI16: FunctionReference;
   readonly toI32: FunctionReference;
@@ -59,7 +62,7 @@ export function defineX87Conversions(context: FloatContext): X87Conversions {
     f.return(significand, exponent.add(F80_BIAS).or(toWide(negative)));
   });
 
-  const fromFormat = (format: Format): FunctionReference => {
+  const fromFormat = (format: Format, raises: boolean): FunctionReference => {
     const single = format.signShift === 31;
     return module.function({ parameters: [single ? TYPE_I32 : TYPE_I64], results: F80 }, (f) => {
       const bits = single ? f.let(f.parameter(0, TYPE_I32).toI64U()) : f.parameter(0, TYPE_I64);
@@ -71,11 +74,11 @@ export function defineX87Conversions(context: FloatContext): X87Conversions {
       );
       f.if(exponent, () => {
         f.if(fraction.eqz(), () => f.return(I64.of(TOP_BIT), sign.or(F80_EXPONENT_MAX)));
-        f.if(isQuiet(fraction).eqz(), () => raise(f, flagsAddress, INVALID));
-        f.return(fraction.or(TOP_BIT | QUIET_BIT_80), sign.or(F80_EXPONENT_MAX));
+        if (raises) f.if(isQuiet(fraction).eqz(), () => raise(f, flagsAddress, INVALID));
+        f.return(fraction.or(raises ? TOP_BIT | QUIET_BIT_80 : TOP_BIT), sign.or(F80_EXPONENT_MAX));
       });
       f.if(fraction.eqz(), () => f.return(I64.of(0), sign));
-      raise(f, flagsAddress, DENORMAL);
+      if (raises) raise(f, flagsAddress, DENORMAL);
       const places = f.let(fraction.clz());
       f.return(fraction.shl(places), sign.or(I32.of(F80_BIAS - format.bias + 1).sub(places.wrap())));
     });
@@ -180,8 +183,10 @@ export function defineX87Conversions(context: FloatContext): X87Conversions {
 
   return {
     fromI64,
-    fromF32: fromFormat(FORMAT_F32),
-    fromF64: fromFormat(FORMAT_F64),
+    fromF32: fromFormat(FORMAT_F32, true),
+    fromF64: fromFormat(FORMAT_F64, true),
+    widenF32: fromFormat(FORMAT_F32, false),
+    widenF64: fromFormat(FORMAT_F64, false),
     fromBcd,
     toI16: toInteger(16),
     toI32: toInteger(32),

@@ -6,7 +6,7 @@ import { REGISTERS, ZERO_OFFSET, registerOffset, CS, DS, ES, FS, GS, SS } from '
 import { MODE_CODE_32, MODE_CODE_64, MODE_DATA_FLAT } from '../cpu/mode.js';
 import { type Form, type Operand, type OperandSize, operandBits, type RepeatKind } from './definition.js';
 import { type Entry, formIndex, type MandatoryPrefix, type OpcodeMap } from './opcode-map.js';
-import { ADDRESSING } from './record.js';
+import { ADDRESSING, HANDLER } from './record.js';
 
 /** SDM volume 3, section 6.15, #GP: the longest legal instruction. */
 export const INSTRUCTION_LIMIT_BYTES = 15;
@@ -49,6 +49,8 @@ export class Decoder {
   /** The effective segment of the memory operand. */
   segment = DS;
 
+  /** Last opcode byte. */
+  opcode = 0;
   private bytes!: Uint8Array;
   private at = 0;
   private end = 0;
@@ -119,12 +121,18 @@ export class Decoder {
       rex = 0;
     }
     let index = opcode;
-    if (opcode === 0x0f) index = 256 + this.next8();
+    this.opcode = opcode;
+    if (opcode === 0x0f) {
+      this.opcode = this.next8();
+      index = 256 + this.opcode;
+    }
     const candidates = this.map.entries[index] as readonly Entry[];
     const first = candidates[0];
     if (first === undefined) return 'undefined';
     let modRm = -1;
     if (first.hasModRm) modRm = this.next8();
+    // MOV to and from control and debug registers ignore ModRM.mod (SDM volume 2, "MOV - Move to/from Control Registers").
+    if (index >= 256 + 0x20 && index <= 256 + 0x23) modRm |= 0xc0;
     const mandatory: MandatoryPrefix = repeat === 1 ? 'F3' : repeat === 2 ? 'F2' : operandPrefix ? '66' : 'NP';
     const entry = this.match(candidates, modRm, mandatory);
     if (entry === undefined) return 'undefined';
@@ -169,6 +177,11 @@ export class Decoder {
       if (operand.kind !== 'I') this.decodeOperand(operand, size, rex);
       else if (immediates++ === 0) this.immediate = this.decodeImmediate(operand, size);
       else this.displacement = this.decodeImmediate(operand, size);
+    }
+    if (form.handler === HANDLER.host) {
+      // Host instructions get register numbers as encoded.
+      this.rm = this.rmNumber;
+      if (form.operands[0]?.size !== 'o') this.reg = this.regNumber;
     }
     this.length = this.at - this.start;
     if (lock && !(definition.options.lock === true && memory)) return 'undefined';
@@ -262,6 +275,9 @@ export class Decoder {
       case 'G':
       case 'Z':
         this.reg = registerField(this.regNumber, bits, rex);
+        return;
+      case 'S':
+        if (operand.size === 'o') this.reg = (this.opcode >> 3) & 7;
         return;
       default:
         return;

@@ -7,7 +7,7 @@
  * Operands are named as in appendix A of the Intel SDM volume 2:
  *   E general register or memory by ModRM.rm · G general register by ModRM.reg · R register only by ModRM.rm · M memory only
  *   Z register in the opcode · I immediate · J relative branch · A far pointer · O address in the instruction
- *   S segment register · C control register · D debug register
+ *   S segment register by ModRM.reg (So: by bits 3-5 of the opcode) · C control register · D debug register
  *   P MMX register (reg) · Q MMX register or memory · N MMX register (rm) · V XMM (reg) · W XMM or memory · U XMM (rm)
  * followed by a size: b 8, w 16, d 32, q 64, x 128, t 80, v operand size, z 16 or 32, y 32 or 64, s sign-extended byte
  * immediate at operand size, p far pointer of the operand size, nothing where the size does not matter.

@@ -1,0 +1,601 @@
+/**
+ * The CPU: generated code, its slow paths, and the loop around it. It knows time only as ticks; the machine tells it how
+ * far it may run and asks it to look at interrupts at the right tick.
+ */
+import type { TickSource } from '../clock/clock.js';
+import { Decoder, INSTRUCTION_LIMIT_BYTES } from '../isa/decoder.js';
+import type { OpcodeMap } from '../isa/opcode-map.js';
+import { HANDLER, RECORD } from '../isa/record.js';
+import { Mmu, PrivilegedMemory } from '../mmu/linear-memory.js';
+import { Paging } from '../mmu/paging.js';
+import type { PhysicalMemory } from '../mmu/physical-memory.js';
+import { Tlb } from '../mmu/tlb.js';
+import { EXIT } from '../translate/interpreter.js';
+import type { RuntimeImport } from '../translate/runtime.js';
+import { CodeCache, writeRecord } from './code-cache.js';
+import { breakpointsEnabled, dataBreakpoints, debugTrap, DR6_SINGLE_STEP, instructionBreakpoint, resetDebugRegisters } from './debug.js';
+import { GuestException, generalProtection, invalidOpcode, VECTOR } from './exceptions.js';
+import type { Cpu, HostSemantics } from './host-instruction.js';
+import { acceptInterrupt, raise, type RaiseResult } from './interrupts.js';
+import * as layout from './layout.js';
+import { MODE_CODE_32, MODE_CODE_FLAT, MODE_DATA_FLAT, MODE_LIMIT_SHIFT, MODE_STACK_32, MODE_USER } from './mode.js';
+import { resetMsrs } from './msr.js';
+import { RecordView } from './record-view.js';
+import { checkedLinear } from './segmentation.js';
+import { StackReader, StackWriter, currentStackWriter } from './stack.js';
+import { ATTRIBUTE, CR0, CpuState, EFLAG, type SegmentCache } from './state.js';
+import { systemSemantics } from './system-semantics.js';
+
+/** What the CPU needs of the board. */
+export interface Board {
+  readPort(port: number, bytes: 1 | 2 | 4): number;
+  writePort(port: number, bytes: 1 | 2 | 4, value: number): void;
+  /** Virtual time now. */
+  readonly nowNs: number;
+  /** The tick by which the machine must get control, if nothing changes: limit or next alarm. */
+  deadline(): number;
+}
+
+/** A TypeScript function that generated code calls in the middle of an instruction (see Context.callHelper). */
+export type Helper = (cpu: Core, view: RecordView) => void;
+
+/** Most ticks one entry into generated code may take, so that they fit an i32. */
+const BUDGET_LIMIT = 2 ** 30;
+
+const FLAT_LIMIT = 0xffff_ffff;
+
+export class Core implements Cpu, TickSource {
+  readonly state: CpuState;
+  readonly mmu: Mmu;
+  readonly memory: PrivilegedMemory;
+  readonly system: PrivilegedMemory;
+  readonly user: PrivilegedMemory;
+  readonly msr = new Map<number, bigint>();
+  /** HLT: nothing executes until an interrupt. Part of the state. */
+  halted = false;
+  /** Keeps away from cached blocks altogether (the step tier). */
+  stepOnly = false;
+  /** The machine wants control at the next boundary. */
+  stopRequested = false;
+  /** Interrupts accepted and exceptions delivered so far go by here. */
+  onException: ((vector: number, tick: number) => void) | undefined;
+
+  private readonly code: CodeCache;
+  private readonly decoder: Decoder;
+  private readonly view: RecordView;
+  private readonly hostForms: OpcodeMap['host'];
+  private readonly hostSemantics: readonly HostSemantics[];
+  private readonly run: (record: number) => number;
+  /** Record under execution in generated code, 0 outside. */
+  private record = 0;
+  /** A record whose handler was replaced by `leave`, and what it was. */
+  private patched = 0;
+  private patchedHandler = 0;
+  private readonly jumpSlots: number[] = [];
+  private readonly limits = new Map<number, number>([[FLAT_LIMIT, 0]]);
+  private readonly fetchBuffer = new Uint8Array(INSTRUCTION_LIMIT_BYTES);
+  /** DR6 bits of data breakpoints that the instruction under way has hit. */
+  private debugHits = 0;
+  /** Single stepping, breakpoints or the step tier: no cached blocks. */
+  private careful = false;
+  /** The exception behind FAULT_VECTOR when TypeScript has raised it. */
+  private pendingException: GuestException | undefined;
+
+  constructor(
+    memory: WebAssembly.Memory,
+    readonly physical: PhysicalMemory,
+    private readonly board: Board,
+    map: OpcodeMap,
+    helpers: readonly Helper[],
+    instantiate: (imports: Record<RuntimeImport, (...args: never[]) => number | undefined>) => (record: number) => number,
+  ) {
+    this.state = new CpuState(memory);
+    const { state } = this;
+    const tlb = new Tlb(state, physical);
+    this.mmu = new Mmu(state, physical, new Paging(state, physical), tlb);
+    const isUser = (): boolean => state.cpl === 3;
+    this.memory = new PrivilegedMemory(this.mmu, isUser);
+    this.system = new PrivilegedMemory(this.mmu, () => false);
+    this.user = new PrivilegedMemory(this.mmu, () => true);
+    this.decoder = new Decoder(map);
+    this.view = new RecordView(state);
+    this.code = new CodeCache(state, physical, tlb, new Decoder(map), () => this.leaveAfterCurrent());
+    physical.observer = {
+      codeWritten: (frame, offset, bytes) => this.code.codeWritten(frame, offset, bytes),
+      tableWritten: (frame, offset, bytes) => tlb.tableWritten(frame, offset, bytes),
+    };
+    tlb.onDropped = (page) => this.translationsDropped(page);
+    this.hostForms = map.host;
+    this.hostSemantics = map.host.map((form) => {
+      const semantics = systemSemantics[form.definition.semantics as string];
+      if (semantics === undefined) throw new Error(`no host semantics named ${String(form.definition.semantics)}`);
+      return semantics;
+    });
+    this.run = instantiate({
+      slowLoad: (linear: number, bytes: number, record: number) =>
+        this.guarded(record, () => this.mmu.readInto(linear >>> 0, bytes, isUser(), state.u8, layout.SCRATCH)),
+      slowStore: (linear: number, bytes: number, record: number) =>
+        this.guarded(record, () => this.mmu.writeFrom(linear >>> 0, bytes, isUser(), state.u8, layout.SCRATCH)),
+      slowProbeWrite: (linear: number, bytes: number, record: number) =>
+        this.guarded(record, () => this.mmu.probeWrite(linear >>> 0, bytes, isUser())),
+      slowPush: (value: number, bytes: number, record: number) =>
+        this.guarded(record, () => {
+          const stack: StackWriter = currentStackWriter(this);
+          stack.push(bytes, value >>> 0);
+          stack.commit();
+          state.setReg32(4, stack.pointer);
+        }),
+      slowPop: (bytes: number, record: number) =>
+        this.guarded(record, () => {
+          const reader = new StackReader(this);
+          state.set32(layout.SCRATCH, reader.pop(bytes));
+          reader.commit();
+        }),
+      checkSegment: (offset: number, segment: number, bytes: number, write: number, record: number) => {
+        let linear = 0;
+        this.guarded(record, () => {
+          linear = checkedLinear(this, segment, offset >>> 0, bytes, write !== 0);
+        });
+        return linear;
+      },
+      resolve: (eip: number) => this.resolve(eip >>> 0),
+      resolveLinked: (eip: number, record: number) => this.resolveLinked(eip >>> 0, record),
+      hostInstruction: (number: number, record: number) => this.hostInstruction(number, record),
+      helper: (number: number, record: number) =>
+        this.guarded(record, () => {
+          const form = map.outlined[state.get32(record + RECORD.link)];
+          if (form === undefined) throw new Error('a helper was called from an instruction that is not outlined');
+          (helpers[number] as Helper)(this, this.view.select(record, form));
+        }),
+    });
+    this.reset();
+  }
+
+  // --- state after RESET (SDM volume 3, table 9-1) --------------------------------------------------------------------
+
+  reset(): void {
+    const { state } = this;
+    state.u8.fill(0, 0x400, layout.CPU_STATE_END);
+    const real = (selector: number, base: number): SegmentCache => ({ selector, base, limit: 0xffff, attributes: 0x93 });
+    for (const index of [layout.ES, layout.SS, layout.DS, layout.FS, layout.GS]) state.writeSegment(index, real(0, 0));
+    state.writeSegment(layout.CS, real(0xf000, 0xffff_0000));
+    state.writeSegment(layout.LDTR, { selector: 0, base: 0, limit: 0xffff, attributes: 0x82 });
+    state.writeSegment(layout.TR, { selector: 0, base: 0, limit: 0xffff, attributes: 0x8b });
+    state.set32(layout.GDTR_LIMIT, 0xffff);
+    state.set32(layout.IDTR_LIMIT, 0xffff);
+    state.set32(layout.CR0, 0x6000_0010);
+    state.eip = 0xfff0;
+    state.eflags = 2;
+    state.setReg32(2, 0x0f24);
+    state.set32(layout.X87_CONTROL, 0x40);
+    state.set32(layout.MXCSR, 0x1f80);
+    state.set32(layout.FAULT_VECTOR, layout.NO_FAULT);
+    state.f64[layout.SHADOW_TICK >>> 3] = -1;
+    resetDebugRegisters(state);
+    resetMsrs(this.msr);
+    this.halted = false;
+    this.mmu.tlb.flush('all');
+    this.code.clear();
+    this.modeChanged();
+  }
+
+  // --- ticks ---------------------------------------------------------------------------------------------------------
+
+  get tick(): number {
+    const { state } = this;
+    const pending = this.record === 0 ? 0 : (state.u8[this.record + RECORD.remaining] as number);
+    return (state.f64[layout.TICK_DEADLINE >>> 3] as number) - (state.i32[layout.TICKS_LEFT >>> 2] as number) - pending;
+  }
+
+  get nowNs(): number {
+    return this.board.nowNs;
+  }
+
+  /** Sets the tick count outright (snapshots). */
+  setTick(tick: number): void {
+    this.state.f64[layout.TICK_DEADLINE >>> 3] = tick;
+    this.state.set32(layout.TICKS_LEFT, 0);
+  }
+
+  private addTick(): void {
+    const at = layout.TICK_DEADLINE >>> 3;
+    this.state.f64[at] = (this.state.f64[at] as number) + 1;
+  }
+
+  private setBudget(deadline: number): void {
+    const tick = this.tick;
+    const budget = Math.min(deadline - tick, BUDGET_LIMIT);
+    this.state.f64[layout.TICK_DEADLINE >>> 3] = tick + budget;
+    this.state.set32(layout.TICKS_LEFT, budget);
+  }
+
+  deadlineChanged(): void {
+    if (this.record !== 0) this.leaveAfterCurrent();
+  }
+
+  /** The instruction under way is the last one before the machine gets control. */
+  leaveAfterCurrent(): void {
+    if (this.record === 0) return;
+    const { state } = this;
+    if ((state.u8[this.record + RECORD.remaining] as number) <= 1) {
+      const at = layout.TICK_DEADLINE >>> 3;
+      state.f64[at] = (state.f64[at] as number) - (state.i32[layout.TICKS_LEFT >>> 2] as number);
+      state.set32(layout.TICKS_LEFT, 0);
+      return;
+    }
+    if (this.patched !== 0) return;
+    const next = this.record + layout.RECORD_BYTES;
+    this.patched = next;
+    this.patchedHandler = state.u16[(next + RECORD.handler) >>> 1] as number;
+    state.u16[(next + RECORD.handler) >>> 1] = HANDLER.leave;
+  }
+
+  private unpatch(): void {
+    if (this.patched === 0) return;
+    const at = (this.patched + RECORD.handler) >>> 1;
+    // A record that became stale in the meantime stays so.
+    if (this.state.u16[at] === HANDLER.leave) this.state.u16[at] = this.patchedHandler;
+    this.patched = 0;
+  }
+
+  // --- running ---------------------------------------------------------------------------------------------------------
+
+  /**
+   * Executes until the board's deadline, or until something wants the machine's attention.
+   * @returns 'tripleFault' when the CPU shuts down
+   */
+  execute(): 'ok' | 'tripleFault' {
+    if (this.careful || this.stepOnly) {
+      while (this.tick < this.board.deadline()) {
+        const result = this.step();
+        if (result === 'tripleFault' || this.wantsAttention()) return result;
+      }
+      return 'ok';
+    }
+    if (this.code.full) this.code.clear();
+    this.setBudget(this.board.deadline());
+    const record = this.lookup();
+    if (record === 0) return this.step();
+    this.record = record;
+    const exit = this.run(record);
+    this.record = 0;
+    this.unpatch();
+    if (this.pendingException !== undefined) return this.raisePending();
+    switch (exit) {
+      case EXIT.fault:
+        return this.raisePending();
+      case EXIT.step:
+        return this.step();
+      case EXIT.budget:
+        return this.finishBudget();
+      default:
+        return 'ok';
+    }
+  }
+
+  /** Fewer ticks are left than the next block has. */
+  private finishBudget(): 'ok' | 'tripleFault' {
+    while (this.tick < this.board.deadline()) {
+      const result = this.step();
+      if (result === 'tripleFault' || this.wantsAttention() || this.careful) return result;
+    }
+    return 'ok';
+  }
+
+  /** Something that cannot wait for the deadline. */
+  private wantsAttention(): boolean {
+    const { state } = this;
+    return (
+      this.halted || this.stopRequested || (state.get32(layout.INTERRUPT_PENDING) !== 0 && state.interruptsEnabled)
+    );
+  }
+
+  /** One instruction (or REP iteration), decoded afresh; traps included. */
+  step(): 'ok' | 'tripleFault' {
+    const { state } = this;
+    const trap = (state.get32(layout.EFLAGS_SYSTEM) & EFLAG.tf) !== 0;
+    this.setBudget(this.tick + 1);
+    this.debugHits = 0;
+    let exit: number;
+    try {
+      const resuming = (state.get32(layout.EFLAGS_SYSTEM) & EFLAG.rf) !== 0;
+      if (this.careful && !resuming && instructionBreakpoint(state, (state.segmentBase(layout.CS) + state.eip) >>> 0)) {
+        throw new GuestException(VECTOR.debug, 0, 'instructionBreakpoint');
+      }
+      this.decodeStep();
+      if (this.careful) state.set32(layout.EFLAGS_SYSTEM, state.get32(layout.EFLAGS_SYSTEM) & ~EFLAG.rf);
+      this.record = layout.STEP_RECORDS;
+      exit = this.run(layout.STEP_RECORDS);
+    } catch (error) {
+      if (!(error instanceof GuestException)) throw error;
+      this.record = 0;
+      this.setBudget(this.tick);
+      return this.deliver(error);
+    }
+    this.record = 0;
+    this.unpatch();
+    if (exit === EXIT.fault || this.pendingException !== undefined) return this.raisePending();
+    const hits = this.debugHits | (trap ? DR6_SINGLE_STEP : 0);
+    if (hits !== 0 && state.f64[layout.SHADOW_TICK >>> 3] !== this.tick) return this.deliver(debugTrap(state, hits));
+    return 'ok';
+  }
+
+  /** Decodes the instruction at EIP into the step record. @throws GuestException from the fetch */
+  private decodeStep(): void {
+    const { state, decoder } = this;
+    const eip = state.eip;
+    const linear = (state.segmentBase(layout.CS) + eip) >>> 0;
+    const limit = state.segmentLimit(layout.CS);
+    if (eip > limit) throw generalProtection(0);
+    const user = state.cpl === 3;
+    const bytes = this.fetchBuffer;
+    const withinLimit = Math.min(bytes.length, limit - eip + 1);
+    let available = Math.min(withinLimit, 0x1000 - (linear & 0xfff));
+    this.fetch(linear, available, user, bytes, 0);
+    let result = decoder.decode(bytes, 0, available, state.get32(layout.MODE));
+    if (result === 'needMoreBytes' && available < withinLimit) {
+      this.fetch((linear + available) >>> 0, withinLimit - available, user, bytes, available);
+      available = withinLimit;
+      result = decoder.decode(bytes, 0, available, state.get32(layout.MODE));
+    }
+    if (result === 'undefined') throw invalidOpcode();
+    if (result !== 'ok') throw generalProtection(0);
+    const offset = linear & 0xfff;
+    state.set32(layout.CODE_PAGE_EIP, eip - offset);
+    writeRecord(state, layout.STEP_RECORDS, decoder, offset);
+    const after = layout.STEP_RECORDS + layout.RECORD_BYTES;
+    state.u16[(after + RECORD.handler) >>> 1] = HANDLER.stepped;
+    state.u8[after + RECORD.remaining] = 0;
+    state.u16[(after + RECORD.offset) >>> 1] = offset + decoder.length;
+  }
+
+  private fetch(linear: number, count: number, user: boolean, into: Uint8Array, at: number): void {
+    const address = this.mmu.translate(linear, { write: false, user, fetch: true });
+    for (let i = 0; i < count; i++) into[at + i] = this.physical.read(address + i, 1);
+  }
+
+  /** Record of the block at EIP, 0 when it must be stepped. Page faults of the fetch are found by stepping, too. */
+  private lookup(): number {
+    const { state } = this;
+    const eip = state.eip;
+    const linear = (state.segmentBase(layout.CS) + eip) >>> 0;
+    const limit = state.segmentLimit(layout.CS);
+    if (eip > limit) return 0;
+    const mode = state.get32(layout.MODE);
+    let address: number;
+    try {
+      address = this.mmu.translate(linear, { write: false, user: (mode & MODE_USER) !== 0, fetch: true });
+    } catch (error) {
+      if (error instanceof GuestException) return 0;
+      throw error;
+    }
+    const frame = this.physical.frameOf(address);
+    if (frame < 0) return 0;
+    const offset = linear & 0xfff;
+    const pageLimit = Math.min(4096, offset + (limit - eip) + 1);
+    const record = this.code.block(frame, offset, pageLimit, mode);
+    if (record === 0) return 0;
+    state.set32(layout.CODE_PAGE_EIP, eip - offset);
+    const slot = layout.JUMP_CACHE + ((linear ^ (linear >>> 10)) & (layout.JUMP_CACHE_ENTRIES - 1)) * layout.JUMP_CACHE_ENTRY_BYTES;
+    state.set32(slot, linear);
+    state.set32(slot + 4, mode);
+    state.set32(slot + 8, record);
+    if (this.jumpSlots.length < layout.JUMP_CACHE_ENTRIES) this.jumpSlots.push(slot);
+    return record;
+  }
+
+  private resolve(eip: number): number {
+    const { state } = this;
+    state.eip = eip;
+    // With the budget used up an event may come before the fetch: the fetch must not leave traces then.
+    if ((state.i32[layout.TICKS_LEFT >>> 2] as number) <= 0 || this.code.full) return 0;
+    return this.lookup();
+  }
+
+  private resolveLinked(eip: number, branch: number): number {
+    const { state } = this;
+    state.eip = eip;
+    const budget = (state.i32[layout.TICKS_LEFT >>> 2] as number) + (state.u8[branch + RECORD.remaining] as number) - 1;
+    if (budget <= 0 || this.code.full) return 0;
+    const page = state.get32(layout.CODE_PAGE_EIP);
+    const record = this.lookup();
+    if (record !== 0 && state.get32(layout.CODE_PAGE_EIP) === page && branch !== layout.STEP_RECORDS) state.set32(branch + RECORD.link, record);
+    return record;
+  }
+
+  private translationsDropped(page: number | undefined): void {
+    const { state } = this;
+    for (const slot of this.jumpSlots) {
+      if (page === undefined || ((state.get32(slot) ^ page) & ~0xfff) === 0) state.set32(slot + 4, -1);
+    }
+    if (page === undefined) this.jumpSlots.length = 0;
+    if (this.record === 0) return;
+    const current = (state.get32(layout.CODE_PAGE_EIP) + state.segmentBase(layout.CS)) >>> 0;
+    if (page === undefined || page === current) this.leaveAfterCurrent();
+  }
+
+  // --- calls from generated code -----------------------------------------------------------------------------------------
+
+  /** Runs a slow path; a guest exception becomes FAULT_VECTOR. */
+  private guarded(record: number, body: () => void): undefined {
+    this.record = record;
+    try {
+      body();
+    } catch (error) {
+      this.noteException(error);
+    }
+  }
+
+  private noteException(error: unknown): GuestException {
+    if (!(error instanceof GuestException)) throw error;
+    this.state.set32(layout.FAULT_VECTOR, error.vector);
+    this.state.set32(layout.FAULT_ERROR_CODE, error.errorCode);
+    this.pendingException = error;
+    return error;
+  }
+
+  /** @returns 0 go on at EIP, 1 fault, 3 leave (the status values of outlined functions) */
+  private hostInstruction(number: number, record: number): number {
+    this.record = record;
+    const { state } = this;
+    const form = this.hostForms[number];
+    if (form === undefined) throw new Error(`no host instruction ${number}`);
+    const view = this.view.select(record, form);
+    const system = state.get32(layout.EFLAGS_SYSTEM);
+    state.eip = (view.eip + view.length) >>> 0;
+    if (!(state.get32(layout.MODE) & MODE_CODE_32)) state.eip &= 0xffff;
+    try {
+      (this.hostSemantics[number] as HostSemantics)(this, view);
+    } catch (error) {
+      // Of a fault nothing has happened; after a trap the instruction is complete and EIP stays.
+      const { kind } = this.noteException(error);
+      return kind === 'fault' || kind === 'instructionBreakpoint' ? 1 : 3;
+    }
+    if ((system ^ state.get32(layout.EFLAGS_SYSTEM)) & (EFLAG.tf | EFLAG.ac)) this.updateCareful();
+    return this.wantsAttention() || this.careful || this.stepOnly ? 3 : 0;
+  }
+
+  // --- exceptions and interrupts --------------------------------------------------------------------------------------------
+
+  /** Delivers what generated code (or a host instruction under it) has run into. */
+  private raisePending(): 'ok' | 'tripleFault' {
+    const { state } = this;
+    const exception =
+      this.pendingException ?? new GuestException(state.i32[layout.FAULT_VECTOR >>> 2] as number, state.get32(layout.FAULT_ERROR_CODE));
+    this.pendingException = undefined;
+    state.set32(layout.FAULT_VECTOR, layout.NO_FAULT);
+    return this.deliver(exception);
+  }
+
+  private deliver(exception: GuestException): 'ok' | 'tripleFault' {
+    this.onException?.(exception.vector, this.tick);
+    const result: RaiseResult = raise(this, exception);
+    return this.delivered(result);
+  }
+
+  /** Accepts an external interrupt: 1 tick. */
+  interrupt(vector: number): 'ok' | 'tripleFault' {
+    this.halted = false;
+    return this.delivered(acceptInterrupt(this, vector));
+  }
+
+  private delivered(result: RaiseResult): 'ok' | 'tripleFault' {
+    this.addTick();
+    this.updateCareful();
+    return result === 'tripleFault' ? 'tripleFault' : 'ok';
+  }
+
+  /** Interrupts are enabled and not inhibited by the instruction just before. */
+  get acceptsInterrupts(): boolean {
+    return this.state.interruptsEnabled && this.state.f64[layout.SHADOW_TICK >>> 3] !== this.tick;
+  }
+
+  setInterruptPending(pending: boolean): void {
+    this.state.set32(layout.INTERRUPT_PENDING, pending ? 1 : 0);
+    if (pending && this.record !== 0) this.leaveAfterCurrent();
+  }
+
+  // --- Cpu: what host instructions use ---------------------------------------------------------------------------------------
+
+  linear(segment: number, offset: number, bytes: number, write: boolean): number {
+    return checkedLinear(this, segment, offset, bytes, write);
+  }
+
+  inhibitInterrupts(): void {
+    this.state.f64[layout.SHADOW_TICK >>> 3] = this.tick + 1;
+  }
+
+  halt(): void {
+    this.halted = true;
+  }
+
+  readPort(port: number, bytes: 1 | 2 | 4): number {
+    return this.board.readPort(port, bytes);
+  }
+  writePort(port: number, bytes: 1 | 2 | 4, value: number): void {
+    this.board.writePort(port, bytes, value);
+  }
+
+  flushTlb(kind: 'all' | 'nonGlobal'): void {
+    this.mmu.tlb.flush(kind);
+  }
+  invalidatePage(linear: number): void {
+    this.mmu.tlb.invalidatePage(linear);
+  }
+  loadPageDirectoryPointers(cr3: number): void {
+    this.mmu.paging.loadPageDirectoryPointers(cr3);
+  }
+
+  modeChanged(): void {
+    const { state } = this;
+    let dataFlat = true;
+    for (let index = 0; index < 6; index++) {
+      const flat = this.updateSegmentBounds(index);
+      if (!flat && (index === layout.DS || index === layout.ES || index === layout.SS)) dataFlat = false;
+    }
+    const cs = state.segmentAttributes(layout.CS);
+    const limit = state.segmentLimit(layout.CS);
+    let limitNumber = this.limits.get(limit);
+    if (limitNumber === undefined) {
+      limitNumber = this.limits.size;
+      this.limits.set(limit, limitNumber);
+    }
+    const stack32 = (state.segmentAttributes(layout.SS) & ATTRIBUTE.big) !== 0;
+    const user = state.cpl === 3;
+    state.set32(
+      layout.MODE,
+      (cs & ATTRIBUTE.big ? MODE_CODE_32 : 0) |
+        (stack32 ? MODE_STACK_32 : 0) |
+        (dataFlat ? MODE_DATA_FLAT : 0) |
+        (limitNumber === 0 && state.segmentBase(layout.CS) === 0 ? MODE_CODE_FLAT : 0) |
+        (user ? MODE_USER : 0) |
+        (limitNumber << MODE_LIMIT_SHIFT),
+    );
+    state.set32(layout.STACK_FLAT, dataFlat && stack32 ? 1 : 0);
+    this.updateCareful();
+  }
+
+  /** Precomputes up to where accesses need no check. @returns flat: base 0, 4 GiB, readable and writable */
+  private updateSegmentBounds(index: number): boolean {
+    const { state } = this;
+    const at = layout.segmentAddress(index);
+    const attributes = state.segmentAttributes(index);
+    const limit = state.segmentLimit(index);
+    const present = (attributes & (ATTRIBUTE.present | ATTRIBUTE.nonSystem)) === (ATTRIBUTE.present | ATTRIBUTE.nonSystem);
+    const code = (attributes & ATTRIBUTE.code) !== 0;
+    const expandDown = !code && (attributes & ATTRIBUTE.expandDownOrConforming) !== 0;
+    const simple = present && !expandDown && (index < 6);
+    const bound = (allowed: boolean): bigint => (simple && allowed ? BigInt(limit) + 1n : 0n);
+    const readable = !code || (attributes & ATTRIBUTE.readWrite) !== 0;
+    const writable = !code && (attributes & ATTRIBUTE.readWrite) !== 0;
+    state.i64[(at + layout.SEGMENT.readBytes) >>> 3] = bound(readable);
+    state.i64[(at + layout.SEGMENT.writeBytes) >>> 3] = bound(writable);
+    return simple && readable && writable && limit === FLAT_LIMIT && state.segmentBase(index) === 0;
+  }
+
+  /** Tracing, breakpoints and alignment checks decide which TLB table and which tier are used. */
+  private updateCareful(): void {
+    const { state } = this;
+    const flags = state.get32(layout.EFLAGS_SYSTEM);
+    const watch = breakpointsEnabled(state);
+    const user = state.cpl === 3;
+    const alignment = user && (flags & EFLAG.ac) !== 0 && (state.cr0 & CR0.am) !== 0;
+    this.careful = watch || (flags & EFLAG.tf) !== 0;
+    this.mmu.accessCheck =
+      watch || alignment
+        ? (linear, bytes, write, isUser) => {
+            if (watch) this.debugHits |= dataBreakpoints(state, linear, bytes, write);
+            if (alignment && isUser && linear & (bytes - 1)) throw new GuestException(VECTOR.alignmentCheck, 0);
+          }
+        : undefined;
+    state.set32(layout.TLB_BASE, watch || alignment ? layout.TLB_NONE : user ? layout.TLB_USER : layout.TLB_SUPERVISOR);
+    if (this.careful && this.record !== 0) this.leaveAfterCurrent();
+  }
+
+  /** Snapshots: caches are rebuilt from scratch. */
+  dropCaches(): void {
+    this.mmu.tlb.flush('all');
+    this.code.clear();
+    this.modeChanged();
+  }
+}

@@ -1,0 +1,14 @@
+/** The mode word: everything that decoding depends on. Blocks decoded under one mode are never run under another. */
+export const MODE_CODE_32 = 1 << 0;
+/** Stack addresses are 32 bits wide (SS.B). */
+export const MODE_STACK_32 = 1 << 1;
+/** DS, ES and SS: base 0, limit 4 GiB, readable and writable. */
+export const MODE_DATA_FLAT = 1 << 2;
+/** CS: base 0, limit 4 GiB. */
+export const MODE_CODE_FLAT = 1 << 3;
+/** CPL 3: fetches are user accesses. */
+export const MODE_USER = 1 << 4;
+/** 64-bit code (long mode, to come). */
+export const MODE_CODE_64 = 1 << 5;
+/** From this bit on: number of the CS limit, interned, since blocks are decoded against it. */
+export const MODE_LIMIT_SHIFT = 8;

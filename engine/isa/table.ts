@@ -1,0 +1,21 @@
+/** The whole instruction table, in matching order: the first row that fits wins. */
+import { ARITHMETIC } from './arithmetic.js';
+import { BITS } from './bits.js';
+import { CONTROL_FLOW } from './control.js';
+import { DATA_MOVEMENT } from './data-movement.js';
+import type { Definition } from './definition.js';
+import { SHIFTS } from './shifts.js';
+import { STRINGS } from './strings.js';
+import { SIMD } from './simd/simd.js';
+import { SYSTEM } from './system.js';
+
+export const INSTRUCTIONS: readonly Definition[] = [
+  ...ARITHMETIC,
+  ...DATA_MOVEMENT,
+  ...SHIFTS,
+  ...BITS,
+  ...CONTROL_FLOW,
+  ...STRINGS,
+  ...SIMD,
+  ...SYSTEM,
+];

@@ -1,0 +1,345 @@
+/**
+ * The PC put together: CPU, memory, devices, clock. `run` executes until something happens that an embedder wants to
+ * know of, and says what it was.
+ */
+import { BOARD_ACPI_ADDRESS } from './boot/acpi-placement.js';
+import type { BootState } from './boot/boot-state.js';
+import { loadBoot } from './boot/load.js';
+import { Devices } from './board.js';
+import { Clock } from './clock/clock.js';
+import type { AcceptedInterrupt, ExitReason, MachineConfig, RunUntil } from './config.js';
+import { Core } from './cpu/core.js';
+import { restoreCpu, saveCpu } from './cpu/cpu-snapshot.js';
+import { HELPERS } from './cpu/helpers.js';
+import * as layout from './cpu/layout.js';
+import { Registers } from './cpu/registers.js';
+import { buildAcpiTables } from './devices/acpi-tables.js';
+import { type BusMemory, type DeviceState, StateError, type StateValue } from './devices/device.js';
+import type { UnclaimedPortAccess } from './devices/port-bus.js';
+import type { VgaText } from './devices/vga.js';
+import { MachineDigest } from './digest/machine-digest.js';
+import { FRAME, PhysicalMemory, type UnclaimedMemoryAccess } from './mmu/physical-memory.js';
+import { interpreterFor } from './translate/engine-module.js';
+
+export type UnclaimedAccess = UnclaimedPortAccess | UnclaimedMemoryAccess;
+
+/** A snapshot: plain data, complete. */
+export type MachineState = DeviceState;
+
+const MIB = 1024 * 1024;
+const DEFAULTS = { memoryBytes: 64 * MIB, nsPerTick: 2, seed: 0, epochSeconds: 1_704_067_200 } as const;
+export const MEMORY_LIMIT_BYTES = 3072 * MIB;
+
+/** The VGA window below the text memory: graphics planes, which this machine does not have. */
+const VGA_GRAPHICS = { first: 0xa0000, bytes: 0x10000 } as const;
+
+/** A HLT that so many alarms in a row do not end is waiting for an input. */
+const IDLE_ALARMS_LIMIT = 1 << 20;
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+export class Machine {
+  /** An interrupt was accepted. Called at the tick before. */
+  onInterrupt: ((accepted: AcceptedInterrupt) => void) | undefined;
+  /** The guest sent a byte on a serial port. */
+  onSerial: ((port: 0 | 1, byte: number) => void) | undefined;
+  /** The guest wrote to port 0xe9. */
+  onDebugConsole: ((byte: number) => void) | undefined;
+  /** The guest accessed a port or an address that nobody claims. */
+  onUnclaimed: ((access: UnclaimedAccess) => void) | undefined;
+  readonly screen: VgaText;
+  readonly memory: BusMemory;
+  readonly registers: Registers;
+
+  private readonly clock: Clock;
+  private readonly core: Core;
+  private readonly physical: PhysicalMemory;
+  private readonly devices: Devices;
+  private readonly digests: MachineDigest;
+  private untilTick = Number.POSITIVE_INFINITY;
+  private untilNs = Number.POSITIVE_INFINITY;
+  private pendingReset: 'none' | 'cpu' | 'system' = 'none';
+  private ended: ExitReason | undefined;
+
+  constructor(private readonly config: MachineConfig) {
+    const memoryBytes = config.memoryBytes ?? DEFAULTS.memoryBytes;
+    const nsPerTick = config.nsPerTick ?? DEFAULTS.nsPerTick;
+    checkConfig(config, memoryBytes, nsPerTick);
+    const rom = config.boot.kind === 'bios' ? config.boot.rom : undefined;
+    const romBytes = rom === undefined ? 0 : Math.ceil(rom.length / 4096) * 4096;
+    const pages = Math.ceil((layout.FRAMES + memoryBytes + romBytes) / 65536);
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    this.physical = new PhysicalMemory(memory, memoryBytes, romBytes);
+    this.physical.makeHole(VGA_GRAPHICS.first, VGA_GRAPHICS.bytes);
+    this.clock = new Clock(nsPerTick);
+    const { map, instantiate } = interpreterFor(memory, pages);
+    const { clock } = this;
+    const exported = { functions: undefined as ReturnType<typeof instantiate> | undefined };
+    this.core = new Core(
+      memory,
+      this.physical,
+      {
+        readPort: (port, bytes) => this.devices.ports.read(port, bytes),
+        writePort: (port, bytes, value) => this.devices.ports.write(port, bytes, value),
+        get nowNs() {
+          return clock.nowNs;
+        },
+        deadline: () => Math.max(this.core.tick, Math.min(this.untilTick, clock.tickAt(Math.min(clock.nextDueNs, this.untilNs)))),
+      },
+      map,
+      HELPERS,
+      (imports) => {
+        exported.functions = instantiate(imports);
+        return exported.functions.run;
+      },
+    );
+    this.core.stepOnly = config.tier === 'step';
+    clock.attach(this.core);
+    this.devices = new Devices(config, clock, this.physical, memoryBytes, config.epochSeconds ?? DEFAULTS.epochSeconds, {
+      serial: (port, byte) => this.onSerial?.(port, byte),
+      debugConsole: (byte) => this.onDebugConsole?.(byte),
+      debugExit: (value) => this.end({ kind: 'debugExit', value }),
+      powerOff: () => this.end({ kind: 'powerOff' }),
+      reset: (hard) => this.requestReset(hard),
+      a20Changed: (open) => this.setA20(open),
+      shadowChanged: (segments) => {
+        for (const segment of segments) this.physical.setReadOnly(segment.address, segment.sizeBytes, !segment.writeMemory);
+        this.core.flushTlb('all');
+      },
+    });
+    this.devices.pic.onIntrChange = (intr) => this.core.setInterruptPending(intr);
+    this.devices.ports.onUnclaimed = (access) => this.onUnclaimed?.(access);
+    this.physical.onUnclaimed = (access) => this.onUnclaimed?.(access);
+    this.digests = new MachineDigest(exported.functions as NonNullable<typeof exported.functions>, this.physical, this.core.mmu.tlb, memory);
+    this.memory = this.physical;
+    this.screen = this.devices.vga;
+    this.registers = new Registers(this.core);
+    this.powerOn();
+  }
+
+  /** Ticks completed since power-on. */
+  get tick(): number {
+    return this.core.tick;
+  }
+  /** Virtual nanoseconds since power-on. */
+  get nowNs(): number {
+    return this.clock.nowNs;
+  }
+
+  // --- power, reset ----------------------------------------------------------------------------------------------------
+
+  private powerOn(): void {
+    this.devices.reset();
+    this.core.reset();
+    this.boot();
+  }
+
+  private boot(): void {
+    const sizeBytes = this.physical.ramBytes;
+    const write = (address: number, bytes: Uint8Array): void => this.physical.load(address, bytes);
+    const withTables = this.config.boot.kind === 'linux' || this.config.boot.kind === 'multiboot';
+    const tables = withTables ? [buildAcpiTables({ address: BOARD_ACPI_ADDRESS, memoryBytes: sizeBytes })] : [];
+    const state = loadBoot(this.config.boot, { sizeBytes, write }, tables);
+    this.physical.frameFlags.forEach((flags, frame) => {
+      this.physical.frameFlags[frame] = flags | FRAME.dirty;
+    });
+    if (state.rom !== undefined) {
+      const { address, aliasAddress, aliasBytes, bytes } = state.rom;
+      this.physical.load(address, bytes);
+      this.physical.load(aliasAddress, bytes.subarray(bytes.length - aliasBytes));
+      this.physical.setReadOnly(aliasAddress, aliasBytes, true);
+    }
+    this.startCpu(state);
+    if (state.firmwareDefaults) this.devices.applyFirmwareDefaults();
+    this.setA20(this.devices.a20);
+  }
+
+  private startCpu({ cpu }: BootState): void {
+    const { state } = this.core;
+    const registers = [cpu.eax, cpu.ecx, cpu.edx, cpu.ebx, cpu.esp, cpu.ebp, cpu.esi, cpu.edi];
+    registers.forEach((value, index) => {
+      state.setReg32(index, value);
+    });
+    state.eip = cpu.eip;
+    state.eflags = cpu.eflags;
+    state.set32(layout.CR0, cpu.cr0);
+    const segments = [cpu.es, cpu.cs, cpu.ss, cpu.ds, cpu.fs, cpu.gs];
+    segments.forEach((segment, index) => {
+      state.writeSegment(index, segment);
+    });
+    state.set32(layout.GDTR_BASE, cpu.gdt.base);
+    state.set32(layout.GDTR_LIMIT, cpu.gdt.limit);
+    state.set32(layout.IDTR_BASE, cpu.idt.base);
+    state.set32(layout.IDTR_LIMIT, cpu.idt.limit);
+    this.core.dropCaches();
+  }
+
+  private setA20(open: boolean): void {
+    this.physical.a20Mask = open ? 0xffff_ffff : 0xffef_ffff;
+    this.core.flushTlb('all');
+  }
+
+  private requestReset(hard: boolean): void {
+    // Without a BIOS there is nothing at the reset vector: a reset of the CPU alone starts the loaded image again, too.
+    this.pendingReset = hard || this.config.boot.kind !== 'bios' ? 'system' : 'cpu';
+    this.core.leaveAfterCurrent();
+    this.core.stopRequested = true;
+  }
+
+  private performReset(): void {
+    const kind = this.pendingReset;
+    this.pendingReset = 'none';
+    const { tick } = this.core;
+    if (kind === 'system') this.devices.reset();
+    this.core.reset();
+    this.core.setTick(tick);
+    if (kind === 'system') this.boot();
+    this.core.setInterruptPending(this.devices.pic.intr);
+  }
+
+  private end(reason: ExitReason): void {
+    this.ended = reason;
+    this.requestStop();
+  }
+
+  /** From a callback: `run` returns `{kind: 'stopped'}` after the instruction under way. */
+  requestStop(): void {
+    this.core.stopRequested = true;
+    this.core.leaveAfterCurrent();
+  }
+
+  // --- running ---------------------------------------------------------------------------------------------------------
+
+  /** @returns why it stopped; running again goes on where it is, whatever the reason was. */
+  run(until: RunUntil): ExitReason {
+    this.untilTick = until.tick ?? Number.POSITIVE_INFINITY;
+    this.untilNs = until.ns !== undefined && until.tick === undefined ? until.ns : Number.POSITIVE_INFINITY;
+    const skipLimitNs = until.ns ?? Number.POSITIVE_INFINITY;
+    let idleAlarms = 0;
+    const { core, clock } = this;
+    this.ended = undefined;
+    for (;;) {
+      clock.fireDue();
+      if (this.pendingReset !== 'none') {
+        core.stopRequested = false;
+        this.performReset();
+      }
+      if (core.stopRequested) {
+        core.stopRequested = false;
+        return this.ended ?? { kind: 'stopped' };
+      }
+      const due = core.tick >= this.untilTick || clock.nowNs >= this.untilNs;
+      if (due && (!core.halted || until.ns === undefined || clock.nowNs >= skipLimitNs)) return { kind: 'limit' };
+      if (this.devices.pic.intr && core.acceptsInterrupts) {
+        const { tick } = core;
+        const vector = this.devices.pic.acknowledge();
+        this.onInterrupt?.({ tick, vector });
+        if (core.interrupt(vector) === 'tripleFault') return { kind: 'tripleFault' };
+        idleAlarms = 0;
+        continue;
+      }
+      if (core.halted) {
+        if (!core.state.interruptsEnabled) return { kind: 'halted' };
+        const next = clock.nextDueNs;
+        if (next > skipLimitNs) {
+          clock.skipTo(skipLimitNs);
+          return { kind: 'idle' };
+        }
+        if (next === Number.POSITIVE_INFINITY || ++idleAlarms > IDLE_ALARMS_LIMIT) return { kind: 'idle' };
+        clock.skipTo(next);
+        continue;
+      }
+      if (core.execute() === 'tripleFault') return { kind: 'tripleFault' };
+    }
+  }
+
+  /** Gives an event to an input device at the present tick. @throws InputError */
+  input(device: string, payload: Uint8Array): void {
+    this.devices.input(device, payload);
+  }
+
+  // --- state -----------------------------------------------------------------------------------------------------------
+
+  private stateWithoutMemory(): DeviceState {
+    const devices: DeviceState = {};
+    for (const device of this.devices.all) devices[device.name] = device.save();
+    return { cpu: saveCpu(this.core), skippedNs: this.clock.skippedNs, pendingReset: this.pendingReset, devices };
+  }
+
+  /** 64-bit digest of the whole state: CPU, RAM, devices. */
+  digest(): bigint {
+    return this.digests.compute(this.stateWithoutMemory());
+  }
+
+  /** A complete snapshot as plain data. */
+  save(): MachineState {
+    const frames: number[] = [];
+    for (let frame = 0; frame < this.physical.frames; frame++) if (!this.isZeroFrame(frame)) frames.push(frame);
+    const contents = new Uint8Array(frames.length * 4096);
+    frames.forEach((frame, i) => {
+      contents.set(this.frameBytes(frame), i * 4096);
+    });
+    return { ...this.stateWithoutMemory(), memoryBytes: this.physical.ramBytes, frames, contents };
+  }
+
+  private frameBytes(frame: number): Uint8Array {
+    const at = this.physical.hostAddress(frame);
+    return this.core.state.u8.subarray(at, at + 4096);
+  }
+  private isZeroFrame(frame: number): boolean {
+    const at = this.physical.hostAddress(frame) >>> 3;
+    const { i64 } = this.core.state;
+    for (let i = 0; i < 512; i++) if (i64[at + i] !== 0n) return false;
+    return true;
+  }
+
+  /** Puts a snapshot back. The machine must have the configuration it was taken from. @throws StateError */
+  restore(state: MachineState): void {
+    const { cpu, skippedNs, pendingReset, devices, memoryBytes, frames, contents } = state;
+    if (memoryBytes !== this.physical.ramBytes) throw new StateError(`the snapshot is of a machine with ${String(memoryBytes)} bytes of memory`);
+    if (typeof skippedNs !== 'number' || !Array.isArray(frames) || !(contents instanceof Uint8Array)) throw new StateError('the snapshot is incomplete');
+    if (contents.length !== frames.length * 4096) throw new StateError('the snapshot has not as many frames as it says');
+    if (pendingReset !== 'none' && pendingReset !== 'cpu' && pendingReset !== 'system') throw new StateError('the snapshot has no pendingReset');
+    const isObject = (value: StateValue | undefined): value is DeviceState =>
+      typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+    if (!isObject(cpu) || !isObject(devices)) throw new StateError('the snapshot has no CPU or no devices');
+    const { physical } = this;
+    for (const frame of frames) {
+      if (typeof frame !== 'number' || !Number.isInteger(frame) || frame < 0 || frame >= physical.frames) throw new StateError(`the snapshot has a frame ${String(frame)}`);
+    }
+    for (let frame = 0; frame < physical.frames; frame++) this.frameBytes(frame).fill(0);
+    frames.forEach((frame, i) => {
+      this.frameBytes(frame as number).set(contents.subarray(i * 4096, (i + 1) * 4096));
+    });
+    for (let frame = 0; frame < physical.frames; frame++) physical.frameFlags[frame] = (physical.frameFlags[frame] as number) | FRAME.dirty;
+    this.clock.skippedNs = skippedNs;
+    restoreCpu(this.core, cpu);
+    for (const device of this.devices.all) {
+      const saved = devices[device.name];
+      if (!isObject(saved)) throw new StateError(`the snapshot lacks the device ${device.name}`);
+      device.restore(saved);
+    }
+    this.pendingReset = pendingReset;
+    this.core.stopRequested = false;
+    this.setA20(this.devices.a20);
+    this.core.setInterruptPending(this.devices.pic.intr);
+  }
+}
+
+function checkConfig(config: MachineConfig, memoryBytes: number, nsPerTick: number): void {
+  if (!Number.isInteger(memoryBytes) || memoryBytes % 4096 !== 0 || memoryBytes < MIB || memoryBytes > MEMORY_LIMIT_BYTES) {
+    throw new ConfigError(`memoryBytes must be a multiple of 4096 from ${MIB} to ${MEMORY_LIMIT_BYTES}, not ${memoryBytes}`);
+  }
+  if (!Number.isInteger(nsPerTick) || nsPerTick < 1 || nsPerTick > 1_000_000) throw new ConfigError(`nsPerTick must be a whole number from 1 to 1000000, not ${nsPerTick}`);
+  const seed = config.seed ?? DEFAULTS.seed;
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffff_ffff) throw new ConfigError(`seed must be an unsigned 32-bit number, not ${seed}`);
+  const epoch = config.epochSeconds ?? DEFAULTS.epochSeconds;
+  if (!Number.isSafeInteger(epoch) || epoch < 0) throw new ConfigError(`epochSeconds must be a whole number of seconds since 1970, not ${epoch}`);
+}
+
+/** Builds a machine and loads its boot images. @throws ConfigError, BootError */
+export function createMachine(config: MachineConfig): Machine {
+  return new Machine(config);
+}
