@@ -15,7 +15,11 @@ const scalar =
     requireSse(c);
     const b = lanes.readLow(c, 1);
     const a = lanes.readLow(c, 0);
-    writeLow(c, 0, withExceptions(c, (mxcsr) => operation(c, lanes, a, b, mxcsr)));
+    writeLow(
+      c,
+      0,
+      withExceptions(c, (mxcsr) => operation(c, lanes, a, b, mxcsr)),
+    );
   };
 
 const packed =

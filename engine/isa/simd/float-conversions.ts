@@ -2,21 +2,13 @@
  * Conversions between integers, binary32 and binary64 (Intel SDM volume 2, CVTDQ2PD to CVTTSS2SI). The forms differ in how
  * many elements they convert, where these come from and what becomes of the rest of the destination.
  */
-import { toI32 } from '../../translate/int.js';
+
 import type { Context } from '../../translate/context.js';
-import { I32, type I64, type V128 } from '../../wasm/values.js';
+import { toI32 } from '../../translate/int.js';
+import type { I32, I64, V128 } from '../../wasm/values.js';
 import { type Definition, row, type Semantics } from '../definition.js';
 import { type Bits, call, DOUBLE, type Lanes, SINGLE, withExceptions, withLanes } from './float-lanes.js';
-import {
-  enterMmx,
-  type RegisterFile,
-  readPacked,
-  requireSse,
-  requireSseAndMmx,
-  writeLow,
-  writePacked,
-  ZERO,
-} from './operands.js';
+import { enterMmx, type RegisterFile, readPacked, requireSse, requireSseAndMmx, writeLow, writePacked, ZERO } from './operands.js';
 
 /** Rounding control of MXCSR: towards zero. */
 const TRUNCATE = 0x6000;
@@ -72,7 +64,11 @@ const integerToScalar =
   (c) => {
     requireSse(c);
     const value = c.let(toI32(c.read(1)));
-    writeLow(c, 0, withExceptions(c, (mxcsr) => fromInteger(to)(c, value, mxcsr)));
+    writeLow(
+      c,
+      0,
+      withExceptions(c, (mxcsr) => fromInteger(to)(c, value, mxcsr)),
+    );
   };
 const scalarToInteger =
   (from: Lanes, truncate: boolean): Semantics =>

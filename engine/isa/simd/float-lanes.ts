@@ -7,7 +7,7 @@ import * as layout from '../../cpu/layout.js';
 import type { SseFunctions } from '../../float/library.js';
 import type { Context } from '../../translate/context.js';
 import type { FunctionReference } from '../../wasm/function-builder.js';
-import { I32, type I64, TYPE_I32, TYPE_I64, type V128 } from '../../wasm/values.js';
+import { type I32, type I64, TYPE_I32, TYPE_I64, type V128 } from '../../wasm/values.js';
 import { readLow32, readLow64 } from './operands.js';
 
 const ALL_EXCEPTIONS = 0x3f;

@@ -144,7 +144,10 @@ function ask(judge: string, cases: readonly Case[]): Outcome[] {
   });
 }
 
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex').replace(/(.{32})/g, '$1 ');
+const hex = (bytes: Uint8Array): string =>
+  Buffer.from(bytes)
+    .toString('hex')
+    .replace(/(.{32})/g, '$1 ');
 const readable = ({ trap, state }: Outcome) => ({
   trap,
   gpr: state.gpr.map((value) => value.toString(16)).join(' '),

@@ -1,6 +1,7 @@
 /** Moves between MMX, XMM and general registers and memory (Intel SDM volume 2: MOVD, MOVQ, MOVAPS, MOVSS, MOVLPS...). */
-import type { Context } from '../../translate/context.js';
+
 import * as layout from '../../cpu/layout.js';
+import type { Context } from '../../translate/context.js';
 import { toI32 } from '../../translate/int.js';
 import { load8U, load32, load64, store64 } from '../../wasm/memory-access.js';
 import { type I32, TYPE_I32 } from '../../wasm/values.js';

@@ -41,8 +41,7 @@ const multiplyHigh =
     a.op(low, b).shuffle(a.op(high, b), UPPER_WORDS);
 
 const EVEN_DOUBLEWORDS = [0, 1, 2, 3, 8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11];
-const multiplyEven: PackedOperation = (_c, a, b) =>
-  a.shuffle(a, EVEN_DOUBLEWORDS).op(I64X2.multiplyLowU, b.shuffle(b, EVEN_DOUBLEWORDS));
+const multiplyEven: PackedOperation = (_c, a, b) => a.shuffle(a, EVEN_DOUBLEWORDS).op(I64X2.multiplyLowU, b.shuffle(b, EVEN_DOUBLEWORDS));
 
 const LOWER_DOUBLEWORDS = V128.of([255, 255, 255, 255, 0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0]);
 /** PSADBW: absolute differences of bytes, summed over each eight. */

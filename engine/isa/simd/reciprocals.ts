@@ -27,9 +27,19 @@ type Approximation = (c: Context, value: I32) => I32;
 function rounded(c: Context, exact: F64): I32 {
   const bits = c.let(exact.asI64());
   // Exponent and twelve bits of the fraction, after half a unit is added: a carry goes into the exponent as it should.
-  const high = c.let(bits.add(1n << 39n).shrU(40).wrap());
+  const high = c.let(
+    bits
+      .add(1n << 39n)
+      .shrU(40)
+      .wrap(),
+  );
   const result = c.let(high.sub(F32_EXPONENT_OFFSET << 12).shl(DROPPED_BITS));
-  return c.f.choose(high.ltS((F32_EXPONENT_OFFSET + 1) << 12), () => I32.of(0), () => result, TYPE_I32);
+  return c.f.choose(
+    high.ltS((F32_EXPONENT_OFFSET + 1) << 12),
+    () => I32.of(0),
+    () => result,
+    TYPE_I32,
+  );
 }
 
 const reciprocal: Approximation = (c, value) => {

@@ -99,7 +99,9 @@ export function createSimdBench(): SimdBench {
   const get = (address: number): number => view.getUint32(address, true);
   const set = (address: number, value: number): void => view.setUint32(address, value, true);
   const pageFault = (): void => set(layout.FAULT_VECTOR, 14);
-  const cpu: Record<string, (() => void) | WebAssembly.Memory> = Object.fromEntries(Object.keys(RUNTIME_IMPORTS).map((field) => [field, unexpected]));
+  const cpu: Record<string, (() => void) | WebAssembly.Memory> = Object.fromEntries(
+    Object.keys(RUNTIME_IMPORTS).map((field) => [field, unexpected]),
+  );
   Object.assign(cpu, { memory, slowLoad: pageFault, slowStore: pageFault, slowProbeWrite: pageFault });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.finish()), { cpu });
   const functions = map.forms.map((_, index) => exports[String(index)] as (record: number) => number);

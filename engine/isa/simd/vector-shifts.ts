@@ -2,8 +2,9 @@
  * Packed shifts by a count in a register, in memory or in the instruction (Intel SDM volume 2, PSLLW and so on). The count
  * is a 64-bit number; one beyond the element gives zeros, or copies of the sign.
  */
-import { I32, I64, select, type V128 } from '../../wasm/values.js';
+
 import type { Context } from '../../translate/context.js';
+import { I32, type I64, select, type V128 } from '../../wasm/values.js';
 import { type Definition, row } from '../definition.js';
 import { type RegisterFile, readPacked, requireFile, writePacked, ZERO } from './operands.js';
 import { inBothFiles, type PackedOperation } from './packed-integer.js';
