@@ -103,6 +103,12 @@ describe('power button and sleep', () => {
     expect([bench.in(0xb2), bench.in(0xb3)]).toEqual([0x42, 0x17]);
   });
 
+  it('has general purpose events that never happen', () => {
+    const { bench } = build();
+    for (let port = 0xafe0; port < 0xafe4; port++) bench.out(port, 0xf0 + (port & 3));
+    expect([0xafe0, 0xafe1, 0xafe2, 0xafe3].map((port) => bench.in(port))).toEqual([0, 0, 0xf2, 0xf3]);
+  });
+
   it('writes 32 bits over status and enable together', () => {
     const { bench, acpi } = build();
     acpi.pressPowerButton();

@@ -33,6 +33,12 @@ export const SMI_COMMAND_PORT = 0xb2;
 export const ACPI_ENABLE_COMMAND = 0xf1;
 export const ACPI_DISABLE_COMMAND = 0xf0;
 
+/**
+ * General purpose events, two bytes of status and two of enables, where the tables that SeaBIOS builds for this
+ * chipset have them. There is no source of such events; without the ports all of them would seem to be pending.
+ */
+const GENERAL_EVENT_PORT = 0xafe0;
+
 const STORAGE_BYTES = 64;
 /** Offsets of the stored registers that hold enables and control bits; status registers read zero. */
 const STORED: readonly (readonly [first: number, last: number])[] = [
@@ -60,6 +66,7 @@ const freshState = () => ({
   /** How many changes of the timer's highest bit the status bit accounts for. */
   timerHalvesSeen: 0,
   storage: new Uint8Array(STORAGE_BYTES),
+  generalEnable: new Uint8Array(2),
   apmCommand: 0,
   apmStatus: 0,
   alarmDueNs: NOT_ARMED,
@@ -77,6 +84,13 @@ export class AcpiPowerManagement implements Device {
       byteWide: true,
       read: (port) => (port === SMI_COMMAND_PORT ? this.state.apmCommand : this.state.apmStatus),
       write: (port, _size, value) => this.writeApm(port, value & 0xff),
+    });
+    config.ports.claim(GENERAL_EVENT_PORT, 4, {
+      byteWide: true,
+      read: (port) => this.state.generalEnable[port - GENERAL_EVENT_PORT - 2] ?? 0,
+      write: (port, _size, value) => {
+        if (port >= GENERAL_EVENT_PORT + 2) this.state.generalEnable[port - GENERAL_EVENT_PORT - 2] = value;
+      },
     });
   }
 
