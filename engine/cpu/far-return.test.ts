@@ -204,6 +204,7 @@ describe('virtual-8086 mode', () => {
     [false, 0, 16, 0, 0, undefined],
     [false, 3, 16, ALL_FLAGS, 0, EFLAG.vm | (ALL_FLAGS & 0x7fd5) | EFLAG.iopl],
     [false, 3, 32, ALL_FLAGS & ~EFLAG.iopl, 0, EFLAG.vm | EFLAG.iopl | (ALL_FLAGS & 0x0025_7fd5)],
+    [false, 3, 16, 0, 0, EFLAG.vm | EFLAG.iopl],
     [true, 0, 32, 0, 0, undefined],
     [true, 0, 16, EFLAG.tf, 0, undefined],
     [true, 0, 16, EFLAG.if, EFLAG.vip, undefined],

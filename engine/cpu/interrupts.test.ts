@@ -241,6 +241,11 @@ describe('gates', () => {
     cpu.state.set32(layout.DEBUG + 7 * 8, 0x2401);
     raise(cpu, new GuestException(1));
     expect(cpu.state.get32(layout.DEBUG + 7 * 8)).toBe(0x401);
+    cpu.interruptGate(VECTOR);
+    cpu.state.set32(layout.DEBUG + 7 * 8, 0x2401);
+    acceptInterrupt(cpu, VECTOR);
+    cpu.run('int', { immediate: 1 });
+    expect(cpu.state.get32(layout.DEBUG + 7 * 8)).toBe(0x2401);
   });
 });
 
@@ -297,6 +302,17 @@ describe('virtual-8086 mode', () => {
     expect(cpu.words(0x2000 + 0xffa, 3, 2)).toEqual([0x10, 0x100, 0x3302]);
     const remaining = iopl === 3 ? EFLAG.vif | EFLAG.iopl : EFLAG.if;
     expect(cpu.state.eflags).toBe(EFLAG.vm | remaining | 2);
+  });
+
+  it.each([
+    ['its field', 0x66],
+    ['its byte for the vector', IO_MAP - 32 + (VECTOR >>> 3) - 1],
+  ])('a TSS that ends before the redirection bitmap, %s', (_, limit) => {
+    const cpu = new ProtectedModeCpu();
+    cpu.enterVirtual(3);
+    cpu.state.set32(layout.CR4, CR4.vme);
+    cpu.state.writeSegment(layout.TR, { selector: SELECTOR.tss, base: TSS, limit, attributes: 0x8b });
+    expect(cpu.faultOf(() => cpu.run('int', { immediate: VECTOR }))).toEqual([GP, 0]);
   });
 
   it('INT3 and INTO go to the monitor without asking IOPL', () => {

@@ -105,6 +105,14 @@ describe('loading a segment register', () => {
     expect(cpu.faultOf(() => cpu.run('movToSegment', { reg: index, rm: 0 }))).toEqual(expected);
   });
 
+  it('reads the last descriptor of a table, and none that is cut short', () => {
+    const cpu = new ProtectedModeCpu();
+    cpu.state.set32(layout.GDTR_LIMIT, SELECTOR.kernelData + 7);
+    load(cpu, layout.DS, SELECTOR.kernelData);
+    cpu.state.set32(layout.GDTR_LIMIT, SELECTOR.kernelData + 6);
+    expect(cpu.faultOf(() => cpu.run('movToSegment', { reg: layout.DS }))).toEqual([GP, SELECTOR.kernelData]);
+  });
+
   it('takes conforming code whatever the privilege, and null', () => {
     const cpu = new ProtectedModeCpu();
     cpu.enterRing(3);

@@ -36,6 +36,14 @@ describe('ENTER', () => {
     expect([cpu.state.reg32(EBP), cpu.state.reg32(ESP)]).toEqual([0x1234_0000 + KERNEL_STACK - 2, KERNEL_STACK - 10]);
   });
 
+  it('with 16 bits copies a display of words', () => {
+    const cpu = new ProtectedModeCpu();
+    cpu.state.setReg32(EBP, 0x9800);
+    cpu.put16(0x9800 - 4, 0x22, 0x11);
+    cpu.run('enter', { operandSize: 16, immediate2: 3 });
+    expect(cpu.words(KERNEL_STACK - 8, 4, 2)).toEqual([KERNEL_STACK - 2, 0x22, 0x11, 0x9800]);
+  });
+
   it.each([
     ['a push', 0x9000],
     ['the final stack pointer', 0x8000],

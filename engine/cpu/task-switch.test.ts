@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GuestException } from './exceptions.js';
-import { raise } from './interrupts.js';
+import { deliver, raise } from './interrupts.js';
 import * as layout from './layout.js';
 import { CR0, CR4, EFLAG } from './state.js';
 import { ACCESS, DPL3, IDT, KERNEL_STACK, ProtectedModeCpu, SELECTOR, TSS, USER_STACK } from './testing-protected-mode.js';
@@ -113,6 +113,14 @@ describe('a switch', () => {
     cpu.segment(0x04, ACCESS.data | DPL3, 0x77);
     jump(cpu);
     expect([cpu.state.cpl, cpu.state.segmentSelector(layout.LDTR), cpu.state.segmentBase(layout.ES)]).toEqual([3, SELECTOR.ldt, 0x77]);
+  });
+
+  it('enters conforming code of its own or an inner ring, in the ring of its selector', () => {
+    for (const code of [SELECTOR.conforming, SELECTOR.conforming | 3]) {
+      const cpu = withTask({ segments: (code & 3 ? USER : KERNEL).map((value, i) => (i === layout.CS ? code : value)) });
+      jump(cpu);
+      expect([cpu.state.cpl, cpu.state.segmentSelector(layout.CS)]).toEqual([code & 3, code]);
+    }
   });
 
   it('enters virtual-8086 mode', () => {
@@ -258,6 +266,37 @@ describe('exceptions through a task gate', () => {
     expect(raise(cpu, new GuestException(6))).toBe('delivered');
     expect(cpu.state.eip).toBe(0x1_2340 + TS);
     expect(cpu.words(0x9c00 - 16, 3)).toEqual([SELECTOR.outside + 1, 0x5000, SELECTOR.kernelCode]);
+  });
+
+  it.each<[string, Task, number, number]>([
+    ['LDT outside the GDT', { ldt: SELECTOR.outside }, TS, SELECTOR.outside],
+    ['LDT in the LDT', { ldt: 0x0c }, TS, 0x0c],
+    ['LDT not present', { ldt: free2 }, TS, free2],
+    ['CS outside the GDT', { segments: [0, SELECTOR.outside, 0, 0, 0, 0] }, TS, SELECTOR.outside],
+    ['CS null', { segments: [0, 0, 0, 0, 0, 0] }, TS, 0],
+    ['CS data', { segments: [0, SELECTOR.kernelData, 0, 0, 0, 0] }, TS, SELECTOR.kernelData],
+    ['CS not present', { segments: [0, free3, 0, 0, 0, 0] }, NP, free3],
+    ['SS null', { segments: [0, 8, 0, 0, 0, 0] }, TS, 0],
+    ['EIP outside CS', { segments: [0, SELECTOR.kernelCode16, SELECTOR.kernelData, 0, 0, 0], eip: 0x1_0000 }, GP, 0],
+  ])('set EXT in what the new task raises: %s', (_, task, vector, errorCode) => {
+    const cpu = withTask(task);
+    cpu.segment(free2, ACCESS.ldt & 0x7f);
+    cpu.segment(free3, ACCESS.code & 0x7f);
+    cpu.gate(IDT + 6 * 8, 0x85, free, 0);
+    expect(newTaskFault(cpu, () => deliver(cpu, { vector: 6, source: 'exception' }))).toEqual([vector, errorCode + 1, 'newTask']);
+  });
+
+  it.each([
+    ['in the LDT', 0x0c, GP, 0x0c],
+    ['not a TSS', SELECTOR.kernelCode, GP, SELECTOR.kernelCode],
+    ['not present', free2, NP, free2],
+    ['too short', free3, TS, free3],
+  ])('set EXT for a TSS that is %s', (_, selector, vector, errorCode) => {
+    const cpu = withTask();
+    cpu.segment(free2, 0x09, OTHER_TSS, 0x67, 0);
+    cpu.segment(free3, 0x89, OTHER_TSS, 0x66, 0);
+    cpu.gate(IDT + 6 * 8, 0x85, selector, 0);
+    expect(cpu.faultOf(() => deliver(cpu, { vector: 6, source: 'exception' }))).toEqual([vector, errorCode + 1]);
   });
 
   it('without room for the error code: #SS in the new task', () => {
