@@ -123,6 +123,11 @@ describe('MC146818 time', () => {
     expect(rtc.get(0)).toBe(0x51);
   });
 
+  it('keeps the divider running when only the periodic rate changes', () => {
+    const rtc = new RtcBench().wait(0.7).set(0x0a, 0x2f).wait(0.3);
+    expect(rtc.get(0)).toBe(0x51);
+  });
+
   it('shows an update in progress 2228 us before its end', () => {
     const rtc = new RtcBench();
     rtc.bench.advanceTo(SECOND - 2_228_001);
