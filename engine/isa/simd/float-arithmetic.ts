@@ -1,9 +1,10 @@
 /** SSE and SSE2 arithmetic and comparison (Intel SDM volume 2: ADDPS, SQRTSD, MINSS, CMPPD, UCOMISS...). */
 import type { SseFunctions } from '../../float/library.js';
 import type { Context } from '../../translate/context.js';
-import type { I32 } from '../../wasm/values.js';
+import type { I32, V128 } from '../../wasm/values.js';
 import { type Definition, row, type Semantics } from '../definition.js';
 import { type Bits, call, DOUBLE, type Lanes, laneNumbers, SINGLE, withExceptions, withLanes } from './float-lanes.js';
+import { type NativeOperation, packedNative } from './native-float.js';
 import { readPacked, requireSse, writeLow, writePacked } from './operands.js';
 
 /** One element of a result; both operands are cheap to evaluate. */
@@ -23,22 +24,31 @@ const scalar =
   };
 
 const packed =
-  (lanes: Lanes, operation: LaneOperation): Semantics =>
+  (lanes: Lanes, operation: LaneOperation, native: NativeOperation | undefined): Semantics =>
   (c) => {
     requireSse(c);
     const b = readPacked(c, 1, 'xmm');
     const a = readPacked(c, 0, 'xmm');
-    const results = withExceptions(c, (mxcsr) =>
-      laneNumbers(lanes).map((lane) => operation(c, lanes, lanes.get(a, lane), lanes.get(b, lane), mxcsr)),
-    );
-    writePacked(c, 0, 'xmm', withLanes(lanes, a, results));
+    const exact = (): V128 => {
+      const results = withExceptions(c, (mxcsr) =>
+        laneNumbers(lanes).map((lane) => operation(c, lanes, lanes.get(a, lane), lanes.get(b, lane), mxcsr)),
+      );
+      return withLanes(lanes, a, results);
+    };
+    writePacked(c, 0, 'xmm', native === undefined ? exact() : packedNative(c, lanes, native, a, b, exact));
   };
 
 /** The four forms of an instruction. */
-function allForms(opcode: string, mnemonic: string, operation: LaneOperation, immediate = ''): Definition[] {
+function allForms(
+  opcode: string,
+  mnemonic: string,
+  operation: LaneOperation,
+  native: NativeOperation | undefined,
+  immediate = '',
+): Definition[] {
   return [
-    row(`NP 0F ${opcode} /r`, `${mnemonic}ps`, `Vx,Wx${immediate}`, packed(SINGLE, operation)),
-    row(`66 0F ${opcode} /r`, `${mnemonic}pd`, `Vx,Wx${immediate}`, packed(DOUBLE, operation)),
+    row(`NP 0F ${opcode} /r`, `${mnemonic}ps`, `Vx,Wx${immediate}`, packed(SINGLE, operation, native)),
+    row(`66 0F ${opcode} /r`, `${mnemonic}pd`, `Vx,Wx${immediate}`, packed(DOUBLE, operation, native)),
     row(`F3 0F ${opcode} /r`, `${mnemonic}ss`, `Vx,Wd${immediate}`, scalar(SINGLE, operation)),
     row(`F2 0F ${opcode} /r`, `${mnemonic}sd`, `Vx,Wq${immediate}`, scalar(DOUBLE, operation)),
   ];
@@ -70,14 +80,14 @@ const compareIntoFlags =
   };
 
 export const FLOAT_ARITHMETIC: readonly Definition[] = [
-  ...allForms('51', 'sqrt', squareRoot),
-  ...allForms('58', 'add', two('add')),
-  ...allForms('59', 'mul', two('mul')),
-  ...allForms('5C', 'sub', two('sub')),
-  ...allForms('5D', 'min', two('min')),
-  ...allForms('5E', 'div', two('div')),
-  ...allForms('5F', 'max', two('max')),
-  ...allForms('C2', 'cmp', compareMask, ',Ib'),
+  ...allForms('51', 'sqrt', squareRoot, 'sqrt'),
+  ...allForms('58', 'add', two('add'), 'add'),
+  ...allForms('59', 'mul', two('mul'), 'mul'),
+  ...allForms('5C', 'sub', two('sub'), 'sub'),
+  ...allForms('5D', 'min', two('min'), 'min'),
+  ...allForms('5E', 'div', two('div'), 'div'),
+  ...allForms('5F', 'max', two('max'), 'max'),
+  ...allForms('C2', 'cmp', compareMask, undefined, ',Ib'),
   row('NP 0F 2E /r', 'ucomiss', 'Vx,Wd', compareIntoFlags(SINGLE, 'compareQuiet')),
   row('66 0F 2E /r', 'ucomisd', 'Vx,Wq', compareIntoFlags(DOUBLE, 'compareQuiet')),
   row('NP 0F 2F /r', 'comiss', 'Vx,Wd', compareIntoFlags(SINGLE, 'compare')),

@@ -8,6 +8,7 @@ import { toI32 } from '../../translate/int.js';
 import type { I32, I64, V128 } from '../../wasm/values.js';
 import { type Definition, row, type Semantics } from '../definition.js';
 import { type Bits, call, DOUBLE, type Lanes, SINGLE, withExceptions, withLanes } from './float-lanes.js';
+import * as native from './native-float.js';
 import { enterMmx, type RegisterFile, readPacked, requireSse, requireSseAndMmx, writeLow, writePacked, ZERO } from './operands.js';
 
 /** Rounding control of MXCSR: towards zero. */
@@ -18,13 +19,17 @@ type Convert = (c: Context, value: Bits, mxcsr: I32) => Bits;
 const fromInteger =
   (to: Lanes): Convert =>
   (c, value, mxcsr) =>
-    call(c, to.functions(c).fromI64, (value as I32).toI64S(), mxcsr);
+    native.fromInteger(c, to, value as I32, () => call(c, to.functions(c).fromI64, (value as I32).toI64S(), mxcsr));
 const toInteger =
   (from: Lanes, truncate: boolean): Convert =>
-  (c, value, mxcsr) =>
-    call(c, from.functions(c).toI32, value, truncate ? mxcsr.or(TRUNCATE) : mxcsr);
-const toDouble: Convert = (c, value, mxcsr) => call(c, c.float.formats.f32ToF64, value, mxcsr);
-const toSingle: Convert = (c, value, mxcsr) => call(c, c.float.formats.f64ToF32, value, mxcsr);
+  (c, value, mxcsr) => {
+    const exact = (): I32 => call(c, from.functions(c).toI32, value, truncate ? mxcsr.or(TRUNCATE) : mxcsr) as I32;
+    return native.toInteger(c, from, value, mxcsr, truncate, exact);
+  };
+const toDouble: Convert = (c, value, mxcsr) =>
+  native.toDouble(c, value as I32, () => call(c, c.float.formats.f32ToF64, value, mxcsr) as I64);
+const toSingle: Convert = (c, value, mxcsr) =>
+  native.toSingle(c, value as I64, mxcsr, () => call(c, c.float.formats.f64ToF32, value, mxcsr) as I32);
 
 /** Lanes of 32 bits hold integers as well as binary32. */
 const DOUBLEWORDS = SINGLE;
@@ -51,7 +56,7 @@ const packed =
     else requireSse(c);
     const source = readPacked(c, 1, form.source);
     const results = withExceptions(c, (mxcsr) =>
-      Array.from({ length: form.count }, (_, lane) => form.convert(c, form.from.get(source, lane), mxcsr)),
+      Array.from({ length: form.count }, (_, lane) => form.convert(c, c.let(form.from.get(source, lane)), mxcsr)),
     );
     const base: V128 = form.merge === true ? readPacked(c, 0, form.destination) : ZERO;
     writePacked(c, 0, form.destination, withLanes(form.to, base, results));

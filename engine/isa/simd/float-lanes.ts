@@ -4,6 +4,7 @@
  */
 import { VECTOR } from '../../cpu/exceptions.js';
 import * as layout from '../../cpu/layout.js';
+import { CR4 } from '../../cpu/state.js';
 import type { SseFunctions } from '../../float/library.js';
 import type { Context } from '../../translate/context.js';
 import type { FunctionReference } from '../../wasm/function-builder.js';
@@ -14,7 +15,6 @@ const ALL_EXCEPTIONS = 0x3f;
 /** IE, DE, ZE: detected before anything is computed. */
 const PRE_COMPUTATION = 0x07;
 const MASKS_SHIFT = 7;
-const CR4_OSXMMEXCPT = 1 << 10;
 
 export type Bits = I32 | I64;
 
@@ -72,7 +72,7 @@ export function withExceptions<T>(c: Context, compute: (mxcsr: I32) => T): T {
       const preempted = unmasked.and(PRE_COMPUTATION).ne(0);
       const kept = preempted.neg().not().or(PRE_COMPUTATION);
       c.setCell32(layout.MXCSR, mxcsr.or(flags.and(kept)));
-      c.f.if(c.cell32(layout.CR4).and(CR4_OSXMMEXCPT), () => c.raise(VECTOR.simd));
+      c.f.if(c.cell32(layout.CR4).and(CR4.osxmmexcpt), () => c.raise(VECTOR.simd));
       c.raise(VECTOR.invalidOpcode);
     });
     c.setCell32(layout.MXCSR, mxcsr.or(flags));

@@ -4,39 +4,41 @@
  */
 import { VECTOR } from '../../cpu/exceptions.js';
 import * as layout from '../../cpu/layout.js';
+import { CR0, CR4 } from '../../cpu/state.js';
 import type { Context } from '../../translate/context.js';
 import { toI32, toI64 } from '../../translate/int.js';
 import { load32, load64, load128, store16, store32, store64, store128 } from '../../wasm/memory-access.js';
 import { I32, type I64, V128 } from '../../wasm/values.js';
+import { STATUS } from '../x87/status.js';
 import { SPLAT } from './vector-opcodes.js';
 
 export type RegisterFile = 'mmx' | 'xmm';
 
-const CR0_EMULATION = 1 << 2;
-const CR0_TASK_SWITCHED = 1 << 3;
-const CR4_OSFXSR = 1 << 9;
-const STATUS_ERROR_SUMMARY = 1 << 7;
 /** Sign and exponent of an x87 register that an MMX instruction has written. */
 export const MMX_SIGN_EXPONENT = 0xffff;
 
 export const ZERO = V128.of(new Uint8Array(16));
 
 function require(c: Context, usesXmm: boolean, usesMmx: boolean): void {
-  const cr0 = c.let(c.cell32(layout.CR0).and(CR0_EMULATION | CR0_TASK_SWITCHED));
-  let invalid = cr0.and(CR0_EMULATION);
+  const cr0 = c.let(c.cell32(layout.CR0).and(CR0.em | CR0.ts));
+  let invalid = cr0.and(CR0.em);
   let unusual = cr0;
   if (usesXmm) {
-    const disabled = c.let(c.cell32(layout.CR4).and(CR4_OSFXSR).eqz());
+    const disabled = c.let(c.cell32(layout.CR4).and(CR4.osfxsr).eqz());
     invalid = invalid.or(disabled);
     unusual = unusual.or(disabled);
   }
-  if (usesMmx) unusual = unusual.or(c.cell32(layout.X87_STATUS).and(STATUS_ERROR_SUMMARY));
+  if (usesMmx) unusual = unusual.or(c.cell32(layout.X87_STATUS).and(STATUS.errorSummary));
   c.f.if(unusual, () => {
     c.f.if(invalid, () => c.raise(VECTOR.invalidOpcode));
-    if (usesMmx) {
-      c.f.if(cr0, () => c.raise(VECTOR.deviceNotAvailable));
-      c.raise(VECTOR.x87);
-    } else c.raise(VECTOR.deviceNotAvailable);
+    if (!usesMmx) {
+      c.raise(VECTOR.deviceNotAvailable);
+      return;
+    }
+    c.f.if(cr0, () => c.raise(VECTOR.deviceNotAvailable));
+    // A pending x87 exception is treated as by a waiting x87 instruction (isa/x87/fpu.ts).
+    c.f.if(c.cell32(layout.CR0).and(CR0.ne), () => c.raise(VECTOR.x87));
+    c.f.if(c.cell32(layout.X87_STATUS).and(STATUS.ignoreError).eqz(), () => c.leave(c.eip()));
   });
 }
 

@@ -62,8 +62,8 @@ export function blankState(): SimdState {
 }
 
 export interface SimdBench {
-  /** Runs the instruction; the state afterwards and the exception's vector, 0 for none (these instructions have no #DE). */
-  run(code: ArrayLike<number>, state: SimdState): { readonly state: SimdState; readonly trap: number };
+  /** Runs the instruction; the state afterwards and the exception's vector, 0 for none (these instructions have no #DE); `left`: back to the machine. */
+  run(code: ArrayLike<number>, state: SimdState): { readonly state: SimdState; readonly trap: number; readonly left: boolean };
   /** The row that the bytes decode to. */
   decode(code: ArrayLike<number>): Definition | undefined;
 }
@@ -85,7 +85,7 @@ export function createSimdBench(): SimdBench {
         fault: () => f.return(I32.of(1)),
         jump: unexpected,
         jumpRelative: unexpected,
-        leave: unexpected,
+        leave: () => f.return(I32.of(2)),
         done: () => f.return(I32.of(0)),
       });
       (form.definition.semantics as Semantics)(context);
@@ -132,7 +132,7 @@ export function createSimdBench(): SimdBench {
 
   const run: SimdBench['run'] = (code, state) => {
     const result = decoder.decode(Uint8Array.from(code), 0, code.length, MODE);
-    if (result === 'undefined') return { state, trap: VECTOR.invalidOpcode };
+    if (result === 'undefined') return { state, trap: VECTOR.invalidOpcode, left: false };
     if (result !== 'ok') throw new Error(`the instruction does not decode: ${result}`);
     const { gpr, xmm } = state;
     gpr.forEach((value, i) => set(layout.REGISTERS + layout.registerOffset(i), value));
@@ -163,10 +163,11 @@ export function createSimdBench(): SimdBench {
     set(RECORD_AT + RECORD.immediate, decoder.immediate);
     const status = (functions[map.forms.indexOf(decoder.form)] as (record: number) => number)(RECORD_AT);
     const fault = view.getInt32(layout.FAULT_VECTOR, true);
-    if ((status !== 0) !== (fault !== layout.NO_FAULT)) throw new Error('status and fault vector disagree');
+    if ((status === 1) !== (fault !== layout.NO_FAULT)) throw new Error('status and fault vector disagree');
     const registers = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => layout.X87_REGISTERS + 16 * i);
     return {
-      trap: status === 0 ? 0 : fault,
+      trap: status === 1 ? fault : 0,
+      left: status === 2,
       state: {
         ...state,
         gpr: gpr.map((_, i) => get(layout.REGISTERS + layout.registerOffset(i))),
