@@ -57,11 +57,11 @@ export class Fpu {
   /** #NM unless the FPU is there for this task. All that a non-waiting control instruction needs. */
   requireAvailable(): void {
     const { c } = this;
-    c.f.if(c.cell32(layout.CR0).and(CR0.em | CR0.ts), () => c.raise(VECTOR.deviceNotAvailable));
+    c.f.if(emulatedOrSwitched(c), () => c.raise(VECTOR.deviceNotAvailable));
   }
 
   /** #NM, and what a pending unmasked exception does to a waiting instruction. */
-  begin(unavailable = c0Unavailable): void {
+  begin(unavailable: (c: Context) => I32 = emulatedOrSwitched): void {
     const { c } = this;
     const missing = c.let(unavailable(c));
     c.f.if(missing.or(this.status.and(STATUS.errorSummary)), () => {
@@ -75,9 +75,7 @@ export class Fpu {
   note(): void {
     const { c } = this;
     const selector = (segment: I32 | number): I32 =>
-      typeof segment === 'number'
-        ? c.cell32(layout.segmentAddress(segment) + layout.SEGMENT.selector)
-        : loadSelector(segment);
+      typeof segment === 'number' ? c.cell32(layout.segmentAddress(segment) + layout.SEGMENT.selector) : loadSelector(segment);
     c.setCell32(layout.X87_INSTRUCTION_OFFSET, c.eip());
     c.setCell32(layout.X87_INSTRUCTION_SELECTOR, selector(layout.CS));
     if (!c.form.memory) return;
@@ -216,7 +214,7 @@ export class Fpu {
   }
 }
 
-const c0Unavailable = (c: Context): I32 => c.cell32(layout.CR0).and(CR0.em | CR0.ts);
+const emulatedOrSwitched = (c: Context): I32 => c.cell32(layout.CR0).and(CR0.em | CR0.ts);
 
 function loadSelector(segment: I32): I32 {
   return load16U(segment.mul(layout.SEGMENT_BYTES), layout.SEGMENTS + layout.SEGMENT.selector);
