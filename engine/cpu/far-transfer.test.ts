@@ -200,7 +200,7 @@ describe('call gates', () => {
 
   it('to the same ring there is no new stack, nor parameters; JMP may not go inwards', () => {
     const cpu = new ProtectedModeCpu();
-    cpu.gate(GATE, 0x8c | DPL3, SELECTOR.kernelCode, 0x500, 3);
+    cpu.gate(GATE, 0x8c | DPL3, SELECTOR.kernelCode | 3, 0x500, 3);
     call(cpu);
     expect([...where(cpu), cpu.state.reg32(ESP)]).toEqual([8, 0x500, 0, KERNEL_STACK - 8]);
     cpu.run('jumpFarDirect', { immediate2: free });

@@ -91,6 +91,16 @@ describe('gate checks', () => {
       [NP, SELECTOR.free + EXT],
     ],
     [
+      'handler of an inner ring outside its segment',
+      (cpu) => {
+        cpu.enterRing(3);
+        cpu.segment(SELECTOR.free, ACCESS.code, 0, 0xfff, 4);
+        cpu.interruptGate(VECTOR, 0x8e, SELECTOR.free, 0x1000);
+      },
+      'external',
+      [GP, EXT],
+    ],
+    [
       'handler outside its segment',
       (cpu) => {
         cpu.segment(SELECTOR.free, ACCESS.code, 0, 0xfff, 4);
@@ -354,6 +364,27 @@ describe('faults while a fault is delivered', () => {
     const cpu = chain(first, breakSecond);
     expect(cpu.state.eip).toBe(0x1_2340 + vector);
     expect(cpu.words(KERNEL_STACK - 16, 2)).toEqual([errorCode, 0x400]);
+  });
+
+  it.each([
+    [0, DF],
+    [TS, DF],
+    [NP, DF],
+    [SS_FAULT, DF],
+    [GP, DF],
+    [14, DF],
+    [1, NP],
+    [6, NP],
+    [7, NP],
+    [16, NP],
+    [17, NP],
+    [19, NP],
+  ])('a gate not present while vector %i is delivered ends in vector %i', (first, last) => {
+    const cpu = new ProtectedModeCpu();
+    for (const vector of [DF, NP]) cpu.interruptGate(vector);
+    cpu.interruptGate(first, 0x0e);
+    raise(cpu, new GuestException(first));
+    expect(cpu.state.eip).toBe(0x1_2340 + last);
   });
 
   it('contributory then page fault is handled serially', () => {

@@ -64,7 +64,9 @@ describe('a switch', () => {
     for (let i = 0; i < 8; i++) if (i !== 4) cpu.state.setReg32(i, 0xb0 + i);
     cpu.state.eflags = EFLAG.cf | EFLAG.nt | EFLAG.if;
     cpu.state.set32(DR7, 0x7ff);
+    cpu.put16(TSS + 0x60, 0x1234);
     jump(cpu);
+    expect(cpu.words(TSS + 0x60, 1, 2)).toEqual([0x1234]);
     expect(cpu.words(TSS + 0x20, 10)).toEqual([
       0x400,
       EFLAG.cf | EFLAG.nt | EFLAG.if | 2,
@@ -121,6 +123,12 @@ describe('a switch', () => {
       jump(cpu);
       expect([cpu.state.cpl, cpu.state.segmentSelector(layout.CS)]).toEqual([code & 3, code]);
     }
+  });
+
+  it('may start at the last byte of its code', () => {
+    const cpu = withTask({ eip: 0xffff, segments: KERNEL.map((value, i) => (i === layout.CS ? SELECTOR.kernelCode16 : value)) });
+    jump(cpu);
+    expect(cpu.state.eip).toBe(0xffff);
   });
 
   it('enters virtual-8086 mode', () => {
@@ -309,6 +317,11 @@ describe('exceptions through a task gate', () => {
     cpu.guest.bytes.copyWithin(0x7000, OTHER_TSS, OTHER_TSS + 0x68);
     cpu.put32(0x7020, 0x6000);
     cpu.put32(0x7038, 0x800);
+    const other = withTask({ esp: 2, segments: [0, 8, free2, 0, 0, 0] });
+    other.segment(free2, ACCESS.data, 0, 0xfff, 4);
+    other.gate(IDT + GP * 8, 0x85, free, 0);
+    const direct = () => deliver(other, { vector: GP, source: 'exception', errorCode: 0x123 });
+    expect(newTaskFault(other, direct)).toEqual([SS_FAULT, 1, 'newTask']);
     expect(raise(cpu, new GuestException(GP, 0x123))).toBe('delivered');
     expect([cpu.state.eip, cpu.state.reg32(4), cpu.words(0x7fc, 1)]).toEqual([0x6000, 0x7fc, [0]]);
   });
