@@ -11,8 +11,7 @@
  * its first serial port once the line before has been played; a regular expression sees bytes as Latin-1.
  */
 import * as v from 'valibot';
-import { keyboardPayload } from '../engine/devices/keyboard-layout.js';
-import { InputError } from '../engine/devices/device.js';
+import { InputError, keyboardPayload, POWER_INPUT } from '../engine/index.js';
 
 export interface ScriptInput {
   readonly device: string;
@@ -66,7 +65,7 @@ const lineSchema = v.strictObject({
 });
 type CheckedLine = v.InferOutput<typeof lineSchema>;
 
-const POWER_PAYLOAD = { reset: 0, button: 1 } as const;
+const POWER_PAYLOAD = { reset: POWER_INPUT.reset, button: POWER_INPUT.powerButton } as const;
 
 /** @throws ScriptError naming the file and the line. */
 export function parseInputScript(text: string, fileName: string): InputScript {

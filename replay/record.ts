@@ -1,8 +1,9 @@
 /**
  * Records a run into a trace.
  */
-import { createMachine, type Machine, type MachineConfig } from '../engine/index.js';
+import type { Machine, MachineConfig } from '../engine/index.js';
 import { createTraceFile, nodeCodec, type TraceEnd, type TraceHeader, type TraceSink, TraceWriter } from '../traces/index.js';
+import { buildMachine } from './build-machine.js';
 import { type InputScript, inputScript, type ScriptLine } from './input-script.js';
 import { type ImagePaths, traceHeader } from './machine-setup.js';
 import { Recorder } from './recorder.js';
@@ -56,7 +57,7 @@ interface Target {
 export async function record(options: RecordOptions): Promise<RecordResult> {
   const { config } = options;
   const script = [...(options.script ?? []), ...inputScript(options.inputs ?? [])];
-  const machine = createMachine(config);
+  const machine = buildMachine(config);
   options.prepare?.(machine);
   const target = openTarget(options.to, traceHeader(config, options.imagePaths));
   try {

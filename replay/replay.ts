@@ -1,8 +1,9 @@
 /**
  * Replays a trace: the same machine, the same images, the same inputs, everything checked.
  */
-import { createMachine, type Machine, type Tier } from '../engine/index.js';
+import { ConfigError, type Machine, type Tier } from '../engine/index.js';
 import { type Trace, TraceError } from '../traces/index.js';
+import { buildMachine } from './build-machine.js';
 import { TraceImages } from './images.js';
 import { configOfTrace } from './machine-setup.js';
 import { type ReplayerOptions, type ReplayResult, replayOn } from './replayer.js';
@@ -27,10 +28,11 @@ export function replay(trace: Trace, options: ReplayOptions = {}): ReplayResult 
   const images = new TraceImages(trace, options.imagesDirectory);
   try {
     requireReplayable(trace.header.engineVersion);
-    const machine = createMachine(configOfTrace(trace.header, images, options.tier ?? 'auto'));
+    const machine = buildMachine(configOfTrace(trace.header, images, options.tier ?? 'auto'));
     options.prepare?.(machine);
     return replayOn(machine, trace, options);
   } catch (error) {
+    if (error instanceof ConfigError) throw new TraceError(`the machine in the header: ${error.message}`, { fileName });
     if (error instanceof TraceError && error.location.fileName === undefined) throw new TraceError(error.problem, { ...error.location, fileName });
     throw error;
   } finally {

@@ -5,8 +5,7 @@
  * A moment is (tick, ns). Where both a digest and inputs belong to one tick the digest comes first, because the
  * recorder takes it the moment that the tick is reached.
  */
-import { InputError } from '../engine/devices/device.js';
-import type { AcceptedInterrupt, ExitReason } from '../engine/index.js';
+import { type AcceptedInterrupt, type ExitReason, InputError } from '../engine/index.js';
 import type { InputEvent, Trace } from '../traces/index.js';
 import type { Divergence } from './divergence.js';
 import { exitStatus, type RunEnd, STATUS } from './exit-status.js';
@@ -93,14 +92,13 @@ class Replayer {
     while (machine.tick < tick && this.divergence === undefined) {
       const startTick = machine.tick;
       const startMs = performance.now();
-      const boundNs = machine.nowNs + slicer.ns;
-      const reason = machine.run({ tick: Math.min(tick, startTick + slicer.ticks), ns: boundNs });
+      const reason = machine.run({ tick: Math.min(tick, startTick + slicer.ticks) });
       slicer.took(machine.tick - startTick, performance.now() - startMs);
       this.requireInterruptsBefore(machine.tick);
       this.options.onProgress?.(machine.tick, machine.nowNs);
       if (reason.kind === 'limit' || reason.kind === 'stopped') continue;
       // An input may wake it at this very tick; whether it does is seen when the next one is asked for.
-      if (reason.kind === 'idle' && (machine.nowNs >= boundNs || machine.tick >= tick)) continue;
+      if (reason.kind === 'idle' && machine.tick >= tick) continue;
       return reason;
     }
     return undefined;
@@ -138,11 +136,7 @@ class Replayer {
   /** In HLT, to the moment at which an input came. */
   private skipTo({ tick, ns, device }: InputEvent): void {
     const { machine } = this;
-    while (machine.tick === tick && machine.nowNs < ns && this.divergence === undefined) {
-      const beforeNs = machine.nowNs;
-      machine.run({ tick: tick + 1, ns });
-      if (machine.nowNs === beforeNs) break;
-    }
+    if (machine.nowNs < ns) machine.run({ tick, ns });
     if (machine.tick === tick && machine.nowNs === ns) return;
     const found = machine.tick === tick ? `still at ${machine.nowNs} ns` : `already at tick ${machine.tick}, ${machine.nowNs} ns`;
     this.diverge({ tick, what: 'input', expected: `input to ${device} in HLT at ${ns} ns`, found });
@@ -159,8 +153,12 @@ class Replayer {
     const kind = end.reason;
     const byItself = kind !== 'limit' && kind !== 'interrupted';
     let reason = ended;
-    if (reason === undefined && machine.nowNs < end.ns) reason = this.settle(end.tick, end.ns);
-    if (reason === undefined && byItself) reason = this.settle(end.tick, undefined);
+    if (reason === undefined && machine.nowNs < end.ns) {
+      machine.run({ tick: end.tick, ns: end.ns });
+      // Time has passed in HLT without waking the guest.
+      if (kind === 'idle') reason = { kind };
+    }
+    if (reason === undefined && byItself) reason = this.settle();
     const found: RunEnd | undefined = reason === undefined || reason.kind === 'stopped' ? undefined : reason;
     const expected = byItself ? `${kind} (status ${end.status}) at tick ${end.tick}, ${end.ns} ns` : `tick ${end.tick}, ${end.ns} ns`;
     const agrees = byItself ? found !== undefined && found.kind === kind && exitStatus(found) === end.status : found === undefined;
@@ -175,12 +173,10 @@ class Replayer {
     return this.result(kind, kind === 'interrupted' ? STATUS.ok : end.status);
   }
 
-  /** Lets the machine find out what it does at its last tick: skip time in HLT, or end. @returns why it ended, if it did. */
-  private settle(tick: number, ns: number | undefined): ExitReason | undefined {
-    const { machine } = this;
-    const reason = machine.run(ns === undefined ? { tick: tick + 1 } : { tick: tick + 1, ns });
-    if (reason.kind === 'limit' || reason.kind === 'stopped') return undefined;
-    return reason.kind === 'idle' && ns !== undefined && machine.nowNs >= ns ? undefined : reason;
+  /** Lets the machine find out that it ends at the tick it has reached. @returns why, if it does. */
+  private settle(): ExitReason | undefined {
+    const reason = this.machine.run({ tick: this.machine.tick + 1 });
+    return reason.kind === 'limit' || reason.kind === 'stopped' ? undefined : reason;
   }
 
   private requireInterruptsBefore(tick: number): void {

@@ -6,8 +6,6 @@
 const TICKS_PER_MS = 5000;
 const SLICE_TICKS_MIN = 64;
 const SLICE_TICKS_MAX = 2 ** 26;
-/** In HLT time passes without ticks; so a slice has a bound in virtual time, too. */
-const SLICE_NS = 10_000_000_000;
 
 export class Slicer {
   private sliceTicks: number;
@@ -18,10 +16,6 @@ export class Slicer {
 
   get ticks(): number {
     return this.sliceTicks;
-  }
-
-  get ns(): number {
-    return SLICE_NS;
   }
 
   /** A slice of `ticks` took `ms`. Slices that ended early say nothing about long ones. */

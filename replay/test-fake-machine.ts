@@ -2,8 +2,7 @@
  * A tiny deterministic machine with everything that recorder and replayer care about: ticks, time skipped in HLT, a timer
  * whose interrupts are accepted between instructions, serial output, inputs, and every way to end.
  */
-import { InputError } from '../engine/devices/device.js';
-import type { AcceptedInterrupt, ExitReason, RunUntil } from '../engine/index.js';
+import { type AcceptedInterrupt, type ExitReason, InputError, type RunUntil } from '../engine/index.js';
 import type { MachineLike } from './machine-like.js';
 
 export const FAKE_NS_PER_TICK = 2;
@@ -39,8 +38,10 @@ export class FakeMachine implements MachineLike {
     this.timerDueNs = program.timerNs ?? Number.POSITIVE_INFINITY;
   }
 
-  run({ tick = Number.POSITIVE_INFINITY, ns = Number.POSITIVE_INFINITY }: RunUntil): ExitReason {
+  /** Stops at a tick, or with `ns` at a moment of a HLT at that tick. */
+  run({ tick = Number.POSITIVE_INFINITY, ns }: RunUntil): ExitReason {
     const { program } = this;
+    const skipLimitNs = ns ?? Number.POSITIVE_INFINITY;
     for (;;) {
       while (this.timerDueNs <= this.nowNs) {
         this.timerDueNs += program.timerNs as number;
@@ -51,7 +52,7 @@ export class FakeMachine implements MachineLike {
         return { kind: 'stopped' };
       }
       if (program.end !== undefined && this.tick >= program.end.tick) return program.end.reason;
-      if (this.tick >= tick) return { kind: 'limit' };
+      if (this.tick >= tick && (!this.halted || ns === undefined || this.nowNs >= ns)) return { kind: 'limit' };
       if (this.pendingVector >= 0) {
         this.onInterrupt?.({ tick: this.tick, vector: this.pendingVector });
         this.mix(this.pendingVector);
@@ -59,10 +60,12 @@ export class FakeMachine implements MachineLike {
         this.halted = false;
         this.step();
       } else if (this.halted) {
-        const wake = Math.min(this.timerDueNs, ns);
-        if (this.timerDueNs === Number.POSITIVE_INFINITY || this.nowNs >= ns) return { kind: 'idle' };
-        this.nowNs = wake;
-        if (wake === ns && this.timerDueNs > ns) return { kind: 'idle' };
+        if (this.timerDueNs > skipLimitNs) {
+          this.nowNs = skipLimitNs;
+          return { kind: 'idle' };
+        }
+        if (this.timerDueNs === Number.POSITIVE_INFINITY) return { kind: 'idle' };
+        this.nowNs = this.timerDueNs;
       } else {
         this.execute();
       }

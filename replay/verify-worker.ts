@@ -2,7 +2,7 @@
  * The thread that replays for `verify`: takes jobs, answers verdicts.
  */
 import { parentPort } from 'node:worker_threads';
-import { BootError } from '../engine/boot/boot-state.js';
+import { BootError } from '../engine/index.js';
 import { openTraceFile, TraceError } from '../traces/index.js';
 import { describeDivergence } from './divergence.js';
 import { replay } from './replay.js';

@@ -1,0 +1,97 @@
+/**
+ * The machine that the options of `run` and `record` describe: files are opened and read here.
+ */
+import { resolve } from 'node:path';
+import { type BootSource, detectKernel, type MachineConfig, type Tier } from '../../engine/index.js';
+import { type FileSource, openFileSource, TraceError } from '../../traces/index.js';
+import { loadImageFile } from '../images.js';
+import type { ImagePaths } from '../machine-setup.js';
+import { UsageError } from './failure.js';
+
+export interface MachineOptions {
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  readonly bios?: string;
+  readonly disk?: string;
+  readonly cdrom?: string;
+  readonly memory?: number;
+  readonly seed?: number;
+  readonly nsPerTick?: number;
+  readonly tier: Tier;
+}
+
+export interface OpenedMachine {
+  readonly config: MachineConfig;
+  /** Absolute, so that a replay finds them from anywhere. */
+  readonly imagePaths: ImagePaths;
+  close(): void;
+}
+
+/** @throws UsageError, TraceError */
+export function openMachine(options: MachineOptions): OpenedMachine {
+  const imagePaths: Record<string, string> = {};
+  const opened: FileSource[] = [];
+  const close = (): void => {
+    for (const file of opened) file.close();
+  };
+  const load = (path: string, role: string): Uint8Array => {
+    imagePaths[role] = resolve(path);
+    return loadImageFile(path, role).bytes;
+  };
+  const open = (path: string, role: string): FileSource => {
+    imagePaths[role] = resolve(path);
+    const file = openFileSource(path);
+    opened.push(file);
+    if (file.sizeBytes === 0) throw new TraceError(`an empty file cannot be a ${role}`, { fileName: path });
+    return file;
+  };
+  try {
+    const { memory, seed, nsPerTick, disk, cdrom, tier } = options;
+    const config: MachineConfig = {
+      boot: bootSource(options, load),
+      ...(memory !== undefined && { memoryBytes: memory }),
+      ...(seed !== undefined && { seed }),
+      ...(nsPerTick !== undefined && { nsPerTick }),
+      ...(disk !== undefined && { disk: open(disk, 'disk') }),
+      ...(cdrom !== undefined && { cdrom: open(cdrom, 'cdrom') }),
+      tier,
+    };
+    return { config, imagePaths, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+function bootSource(options: MachineOptions, load: (path: string, role: string) => Uint8Array): BootSource {
+  const { kernel: kernelPath, bios, initrd, append } = options;
+  if (kernelPath === undefined && bios === undefined) throw new UsageError('nothing to start: give --kernel FILE or --bios FILE');
+  if (kernelPath === undefined) {
+    if (initrd !== undefined || append !== undefined) throw new UsageError('--initrd and --append are for a kernel: give --kernel FILE');
+    return { kind: 'bios', rom: load(bios as string, 'bios') };
+  }
+  if (bios !== undefined) throw new UsageError('--kernel and --bios exclude each other: give one of them');
+  const kernel = load(kernelPath, 'kernel');
+  const commandLine = append ?? '';
+  switch (detectKernel(kernel)) {
+    case 'multiboot': {
+      const modules = initrd === undefined ? [] : [{ image: load(initrd, 'module0'), commandLine: '' }];
+      return { kind: 'multiboot', kernel, modules, commandLine };
+    }
+    case 'bzimage':
+    case 'elf': {
+      const linux = { kind: 'linux', kernel, commandLine } as const;
+      return initrd === undefined ? linux : { ...linux, initrd: load(initrd, 'initrd') };
+    }
+    case undefined:
+      throw new TraceError('not a kernel: give a bzImage, a vmlinux or a multiboot file', { fileName: kernelPath });
+  }
+}
+
+/** A loader names the image by its role; here is the file. */
+export function fileOfBootProblem(message: string, options: MachineOptions): string | undefined {
+  const role = /^(kernel|initrd|bios|module0|module)\b/.exec(message)?.[1];
+  if (role === 'kernel' || role === 'bios' || role === 'initrd') return options[role];
+  return role === undefined ? undefined : options.initrd;
+}
