@@ -16,7 +16,7 @@ const LMSW_BITS = CR0.pe | CR0.mp | CR0.em | CR0.ts;
 
 const paePaging = (cr0: number, cr4: number): boolean => (cr0 & CR0.pg) !== 0 && (cr4 & CR4.pae) !== 0;
 
-export function writeCr0(cpu: Cpu, value: number): void {
+function writeCr0(cpu: Cpu, value: number): void {
   const { state } = cpu;
   if (value & CR0.pg && !(value & CR0.pe)) throw generalProtection(0);
   if (value & CR0.nw && !(value & CR0.cd)) throw generalProtection(0);
@@ -29,7 +29,7 @@ export function writeCr0(cpu: Cpu, value: number): void {
   cpu.modeChanged();
 }
 
-export function writeCr3(cpu: Cpu, value: number): void {
+function writeCr3(cpu: Cpu, value: number): void {
   const { state } = cpu;
   if (paePaging(state.cr0, state.cr4)) cpu.loadPageDirectoryPointers(value);
   state.set32(layout.CR3, value);
@@ -37,7 +37,7 @@ export function writeCr3(cpu: Cpu, value: number): void {
   cpu.modeChanged();
 }
 
-export function writeCr4(cpu: Cpu, value: number): void {
+function writeCr4(cpu: Cpu, value: number): void {
   const { state } = cpu;
   if (value & ~CR4_WRITABLE) throw generalProtection(0);
   const changed = value ^ state.cr4;

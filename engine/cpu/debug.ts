@@ -18,7 +18,7 @@ import { type CpuState, CR4 } from './state.js';
 const DR6 = 6;
 const DR7 = 7;
 
-export const DR6_GENERAL_DETECT = 1 << 13;
+const DR6_GENERAL_DETECT = 1 << 13;
 export const DR6_SINGLE_STEP = 1 << 14;
 /** B0-B3: which conditions were met. */
 const DR6_MATCHES = 0xf;

@@ -90,7 +90,7 @@ export function resetMsrs(msr: Map<number, bigint>): void {
 }
 
 /** The cell of `cpu.msr` under MSR.timeStampCounter is the difference of the counter to virtual time. */
-export const timeStampCounter = (cpu: Cpu): bigint => BigInt.asUintN(64, BigInt(cpu.nowNs) + (cpu.msr.get(MSR.timeStampCounter) as bigint));
+const timeStampCounter = (cpu: Cpu): bigint => BigInt.asUintN(64, BigInt(cpu.nowNs) + (cpu.msr.get(MSR.timeStampCounter) as bigint));
 
 export function readMsr(cpu: Cpu, address: number): bigint {
   if (address === MSR.timeStampCounter) return timeStampCounter(cpu);

@@ -17,13 +17,13 @@ export function writeRegister(state: CpuState, index: number, bits: number, valu
 }
 
 /** Reads `bits` at the memory operand. */
-export function loadOperand(cpu: Cpu, instruction: HostInstruction, bits: number): number {
+function loadOperand(cpu: Cpu, instruction: HostInstruction, bits: number): number {
   const linear = cpu.linear(instruction.segment, instruction.offset, bits >>> 3, false);
   if (bits === 8) return cpu.memory.read8(linear) & 0xff;
   return bits === 16 ? cpu.memory.read16(linear) & 0xffff : cpu.memory.read32(linear) >>> 0;
 }
 
-export function storeOperand(cpu: Cpu, instruction: HostInstruction, bits: number, value: number): void {
+function storeOperand(cpu: Cpu, instruction: HostInstruction, bits: number, value: number): void {
   const linear = cpu.linear(instruction.segment, instruction.offset, bits >>> 3, true);
   if (bits === 8) cpu.memory.write8(linear, value & 0xff);
   else if (bits === 16) cpu.memory.write16(linear, value & 0xffff);

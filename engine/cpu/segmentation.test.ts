@@ -173,6 +173,25 @@ describe('loading a segment register', () => {
     expect(cpu.faultOf(() => cpu.run('les', { rm: 1 }))).toEqual([6, 0]);
   });
 
+  it('stores selectors: 16 bits to memory, zero-extended to 32-bit registers and pushes', () => {
+    const cpu = new ProtectedModeCpu();
+    cpu.put32(0x8000, 0xffff_ffff);
+    cpu.run('movFromSegment', { reg: layout.SS, memory: true, offset: 0x8000 });
+    expect(cpu.words(0x8000, 1)).toEqual([0xffff_0010]);
+    cpu.state.setReg32(1, 0xffff_ffff);
+    cpu.run('movFromSegment', { reg: layout.CS, rm: 1, operandSize: 16 });
+    expect(cpu.state.reg32(1)).toBe(0xffff_0008);
+    cpu.run('movFromSegment', { reg: layout.CS, rm: 1 });
+    expect(cpu.state.reg32(1)).toBe(8);
+    cpu.put32(KERNEL_STACK - 8, 0xffff_ffff, 0xffff_ffff);
+    cpu.run('pushSegment', { reg: layout.CS });
+    cpu.run('pushSegment', { reg: layout.DS, operandSize: 16 });
+    expect(cpu.words(KERNEL_STACK - 8, 2)).toEqual([0x0010_ffff, 8]);
+    cpu.run('popSegment', { reg: layout.ES, operandSize: 16 });
+    expect([cpu.state.reg32(4), cpu.state.segmentSelector(layout.ES)]).toEqual([KERNEL_STACK - 4, 0x10]);
+    expect(cpu.faultOf(() => cpu.run('popSegment', { reg: layout.SS, operandSize: 16 }))).toEqual([GP, 8]);
+  });
+
   it('does not know MOV to CS, nor registers 6 and 7', () => {
     const cpu = new ProtectedModeCpu();
     expect(cpu.faultOf(() => cpu.run('movToSegment', { reg: layout.CS }))).toEqual([6, 0]);

@@ -6,18 +6,12 @@ import { GuestException, VECTOR } from './exceptions.js';
 import type { Cpu, LinearMemory } from './host-instruction.js';
 import * as layout from './layout.js';
 import { stackMask, withinLimit } from './segmentation.js';
-import type { CpuState, SegmentCache } from './state.js';
+import type { SegmentCache } from './state.js';
 
 const ESP_INDEX = 4;
 
 /** The stack pointer after its part under `mask` became `value`. */
 const replaceUnderMask = (pointer: number, value: number, mask: number): number => ((pointer & ~mask) | (value & mask)) >>> 0;
-
-/** Moves ESP or SP, as the B bit of SS says. */
-export function setStackPointer(state: CpuState, value: number): void {
-  const mask = stackMask(state.segmentAttributes(layout.SS));
-  state.setReg32(ESP_INDEX, replaceUnderMask(state.reg32(ESP_INDEX), value, mask));
-}
 
 export class StackWriter {
   private readonly pushes: { linear: number; bytes: number; value: number }[] = [];

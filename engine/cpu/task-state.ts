@@ -36,7 +36,7 @@ export const TSS32: TssLayout = {
   segmentCount: 6,
   ldt: 0x60,
 };
-export const TSS16: TssLayout = {
+const TSS16: TssLayout = {
   minimumLimitBytes: 0x2b,
   wordBytes: 2,
   stacks: 0x02,

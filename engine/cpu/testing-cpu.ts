@@ -12,7 +12,7 @@ import { CpuState } from './state.js';
 const PAGE_BITS = 12;
 const FAULT = { write: 2, user: 4 } as const;
 
-export class TestMemory {
+class TestMemory {
   readonly bytes = new Uint8Array(1 << 18);
   readonly view = new DataView(this.bytes.buffer);
   /** Pages that are not present, that may not be written, that user accesses may not touch. */

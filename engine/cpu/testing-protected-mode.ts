@@ -10,7 +10,7 @@ import { EFLAG } from './state.js';
 import { systemSemantics } from './system-semantics.js';
 import { TestCpu, testInstruction } from './testing-cpu.js';
 
-export const GDT = 0x1000;
+const GDT = 0x1000;
 export const IDT = 0x1800;
 export const LDT = 0x2000;
 export const TSS = 0x3000;
