@@ -9,7 +9,8 @@ export function buildMachine(config: MachineConfig): Machine {
     return createMachine(config);
   } catch (error) {
     // What WebAssembly.Memory throws.
-    if (error instanceof RangeError) throw new ConfigError(`this host cannot give a guest ${config.memoryBytes ?? 'so many'} bytes of memory`);
+    if (error instanceof RangeError)
+      throw new ConfigError(`this host cannot give a guest ${config.memoryBytes ?? 'so many'} bytes of memory`);
     throw error;
   }
 }

@@ -12,7 +12,7 @@
  */
 export * from '../engine/index.js';
 export { openTraceFile, packTraceFile, readTrace, TraceError } from '../traces/index.js';
-export { describeDivergence, type Divergence } from './divergence.js';
+export { type Divergence, describeDivergence } from './divergence.js';
 export { exitStatus, type RunEnd, STATUS } from './exit-status.js';
 export { type InputScript, inputScript, parseInputScript, ScriptError, type ScriptLine } from './input-script.js';
 export { junitReport } from './junit.js';

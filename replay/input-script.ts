@@ -42,7 +42,8 @@ export class ScriptError extends Error {
 
 const byte = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255));
 const serialText = v.union([v.pipe(v.string(), v.nonEmpty()), v.array(byte)], 'must be text or a list of bytes');
-const signed = (bits: number) => v.optional(v.pipe(v.number(), v.integer(), v.minValue(-(2 ** (bits - 1))), v.maxValue(2 ** (bits - 1) - 1)), 0);
+const signed = (bits: number) =>
+  v.optional(v.pipe(v.number(), v.integer(), v.minValue(-(2 ** (bits - 1))), v.maxValue(2 ** (bits - 1) - 1)), 0);
 const lineSchema = v.strictObject({
   at: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
   after: v.optional(
@@ -103,7 +104,8 @@ function entryOf(value: unknown, place: string): ScriptEntry {
 }
 
 function triggerOf({ at, after }: CheckedLine, place: string): ScriptTrigger {
-  if ((at === undefined) === (after === undefined)) throw new ScriptError(place, 'give either "at" (a tick) or "after" (text from the guest)');
+  if ((at === undefined) === (after === undefined))
+    throw new ScriptError(place, 'give either "at" (a tick) or "after" (text from the guest)');
   if (at !== undefined) return { atTick: at };
   if (typeof after === 'object' && after.regex) {
     try {
@@ -118,7 +120,8 @@ function triggerOf({ at, after }: CheckedLine, place: string): ScriptTrigger {
 function inputsOf(line: CheckedLine, place: string): ScriptInput[] {
   const inputs: ScriptInput[] = [];
   const serial = (device: string, text: string | readonly number[] | undefined): void => {
-    if (text !== undefined) inputs.push({ device, payload: typeof text === 'string' ? new TextEncoder().encode(text) : Uint8Array.from(text) });
+    if (text !== undefined)
+      inputs.push({ device, payload: typeof text === 'string' ? new TextEncoder().encode(text) : Uint8Array.from(text) });
   };
   serial('serial0', line.serial);
   serial('serial0', line.serial0);

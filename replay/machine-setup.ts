@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import type { BootSource, MachineConfig, Tier } from '../engine/index.js';
-import { type ImageReference, type PlainData, quote, type TraceHeader, TraceError } from '../traces/index.js';
+import { type ImageReference, type PlainData, quote, TraceError, type TraceHeader } from '../traces/index.js';
 import { sha256Of, type TraceImages } from './images.js';
 import { ENGINE_VERSION } from './version.js';
 

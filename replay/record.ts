@@ -4,11 +4,11 @@
 import type { Machine, MachineConfig } from '../engine/index.js';
 import { createTraceFile, nodeCodec, type TraceEnd, type TraceHeader, type TraceSink, TraceWriter } from '../traces/index.js';
 import { buildMachine } from './build-machine.js';
+import type { RunEnd } from './exit-status.js';
 import { type InputScript, inputScript, type ScriptLine } from './input-script.js';
 import { type ImagePaths, traceHeader } from './machine-setup.js';
 import { Recorder } from './recorder.js';
 import { type LiveInput, type Progress, runSession } from './session.js';
-import type { RunEnd } from './exit-status.js';
 
 export interface RecordOptions {
   readonly config: MachineConfig;

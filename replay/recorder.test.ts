@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bytesSource, nodeCodec, readTrace, type Trace, type TraceHeader, traceIdentity, TraceWriter } from '../traces/index.js';
+import { bytesSource, nodeCodec, readTrace, type Trace, type TraceHeader, TraceWriter, traceIdentity } from '../traces/index.js';
 import { inputScript, type ScriptLine } from './input-script.js';
 import { Recorder } from './recorder.js';
 import { replayOn } from './replayer.js';
@@ -174,7 +174,11 @@ describe('a divergence', () => {
     expect(replayed({ ...trace, interrupts: extra })).toMatchObject({ what: 'interrupt', found: 'none', expected: 'vector 0x99' });
 
     const missing = { ticks: interrupts.ticks.slice(0, -1), vectors: interrupts.vectors.slice(0, -1) };
-    expect(replayed({ ...trace, interrupts: missing })).toMatchObject({ what: 'interrupt', expected: 'no more', tick: interrupts.ticks.at(-1) });
+    expect(replayed({ ...trace, interrupts: missing })).toMatchObject({
+      what: 'interrupt',
+      expected: 'no more',
+      tick: interrupts.ticks.at(-1),
+    });
 
     const values = digests.values.slice();
     values[3] ^= 1n;

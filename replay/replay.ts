@@ -4,10 +4,10 @@
 import { ConfigError, type Machine, type Tier } from '../engine/index.js';
 import { type Trace, TraceError } from '../traces/index.js';
 import { buildMachine } from './build-machine.js';
+import { requireReplayable } from './compatibility.js';
 import { TraceImages } from './images.js';
 import { configOfTrace } from './machine-setup.js';
 import { type ReplayerOptions, type ReplayResult, replayOn } from './replayer.js';
-import { requireReplayable } from './version.js';
 
 export interface ReplayOptions extends ReplayerOptions {
   /** Execution tier; any gives the same result. Default 'auto'. */
@@ -33,7 +33,8 @@ export function replay(trace: Trace, options: ReplayOptions = {}): ReplayResult 
     return replayOn(machine, trace, options);
   } catch (error) {
     if (error instanceof ConfigError) throw new TraceError(`the machine in the header: ${error.message}`, { fileName });
-    if (error instanceof TraceError && error.location.fileName === undefined) throw new TraceError(error.problem, { ...error.location, fileName });
+    if (error instanceof TraceError && error.location.fileName === undefined)
+      throw new TraceError(error.problem, { ...error.location, fileName });
     throw error;
   } finally {
     images.close();

@@ -127,7 +127,12 @@ class Replayer {
         machine.input(input.device, input.payload);
       } catch (error) {
         if (!(error instanceof InputError)) throw error;
-        return this.diverge({ tick: input.tick, what: 'input', expected: `${input.device} takes ${input.payload.length} bytes`, found: error.message });
+        return this.diverge({
+          tick: input.tick,
+          what: 'input',
+          expected: `${input.device} takes ${input.payload.length} bytes`,
+          found: error.message,
+        });
       }
       this.nextInput++;
     }
@@ -164,7 +169,12 @@ class Replayer {
     const agrees = byItself ? found !== undefined && found.kind === kind && exitStatus(found) === end.status : found === undefined;
     if (!agrees || machine.tick !== end.tick || machine.nowNs !== end.ns || this.nextInterrupt !== this.interruptTicks.length) {
       const what = found === undefined ? '' : `${found.kind} (status ${exitStatus(found)}) at `;
-      this.diverge({ tick: Math.min(machine.tick, end.tick), what: 'end', expected, found: `${what}tick ${machine.tick}, ${machine.nowNs} ns` });
+      this.diverge({
+        tick: Math.min(machine.tick, end.tick),
+        what: 'end',
+        expected,
+        found: `${what}tick ${machine.tick}, ${machine.nowNs} ns`,
+      });
       return this.result('stopped', STATUS.ok);
     }
     const digest = machine.digest();
@@ -182,7 +192,12 @@ class Replayer {
   private requireInterruptsBefore(tick: number): void {
     const expectedTick = this.interruptTicks[this.nextInterrupt];
     if (expectedTick === undefined || expectedTick >= tick) return;
-    this.diverge({ tick: expectedTick, what: 'interrupt', expected: vector(this.interruptVectors[this.nextInterrupt] as number), found: 'none' });
+    this.diverge({
+      tick: expectedTick,
+      what: 'interrupt',
+      expected: vector(this.interruptVectors[this.nextInterrupt] as number),
+      found: 'none',
+    });
   }
 
   /** Called from inside the machine for each interrupt: no allocation unless it differs. */

@@ -11,7 +11,6 @@ import type { Tier } from '../engine/index.js';
 import type { Divergence } from './divergence.js';
 import { STATUS } from './exit-status.js';
 
-
 export interface VerifyJob {
   readonly path: string;
   readonly tier: Tier;

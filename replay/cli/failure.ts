@@ -5,6 +5,7 @@ import { BootError, ConfigError } from '../../engine/index.js';
 import { TraceError } from '../../traces/index.js';
 import { STATUS } from '../exit-status.js';
 import { ScriptError } from '../input-script.js';
+import { oneLine } from './text.js';
 
 /** The command line asks for something impossible. */
 export class UsageError extends Error {
@@ -37,8 +38,4 @@ export function reportFailure(error: unknown): number {
   process.stderr.write(`replay86: ${line}\n`);
   if (process.env.REPLAY86_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   return status;
-}
-
-export function oneLine(text: string): string {
-  return text.trim().replace(/\s*\n\s*/g, ' ');
 }

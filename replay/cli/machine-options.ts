@@ -88,10 +88,3 @@ function bootSource(options: MachineOptions, load: (path: string, role: string) 
       throw new TraceError('not a kernel: give a bzImage, a vmlinux or a multiboot file', { fileName: kernelPath });
   }
 }
-
-/** A loader names the image by its role; here is the file. */
-export function fileOfBootProblem(message: string, options: MachineOptions): string | undefined {
-  const role = /^(kernel|initrd|bios|module0|module)\b/.exec(message)?.[1];
-  if (role === 'kernel' || role === 'bios' || role === 'initrd') return options[role];
-  return role === undefined ? undefined : options.initrd;
-}

@@ -4,7 +4,7 @@
 import pc from 'picocolors';
 import type { Progress } from '../session.js';
 import type { GuestOutput } from './guest-output.js';
-import { millions, virtualTime } from './numbers.js';
+import { millions, virtualTime } from './text.js';
 
 const FIRST_AFTER_SECONDS = 1;
 const INTERVAL_SECONDS = 0.2;

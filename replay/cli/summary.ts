@@ -3,14 +3,13 @@
  */
 import { writeFileSync } from 'node:fs';
 import { TraceError } from '../../traces/index.js';
-import { grouped, hexDigest, virtualTime } from './numbers.js';
+import { grouped, hexDigest, virtualTime } from './text.js';
 
 export interface RunSummary {
   readonly reason: string;
   readonly status: number;
   readonly ticks: number;
   readonly ns: number;
-  readonly digest: bigint;
   /** Of host time, the run alone. */
   readonly seconds: number;
 }
@@ -25,8 +24,8 @@ export function summaryLine(summary: RunSummary): string {
 }
 
 /** Writes the summary as JSON. @param more what else there is to tell. */
-export function writeJson(path: string, summary: RunSummary, more: Readonly<Record<string, unknown>> = {}): void {
-  const { reason, status, ticks, ns, digest, seconds } = summary;
+export function writeJson(path: string, summary: RunSummary, digest: bigint, more: Readonly<Record<string, unknown>> = {}): void {
+  const { reason, status, ticks, ns, seconds } = summary;
   writeJsonFile(path, { reason, status, ticks, ns, digest: hexDigest(digest), seconds, mips: mipsOf(summary), ...more });
 }
 

@@ -1,5 +1,5 @@
 /**
- * Numbers for people.
+ * Text and numbers for people.
  */
 const NS_PER_SECOND = 1e9;
 
@@ -22,4 +22,9 @@ export function hexDigest(digest: bigint): string {
 
 export function plural(count: number, noun: string): string {
   return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** Messages must not break the rule of one line for each problem. */
+export function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, ' ');
 }

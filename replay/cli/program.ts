@@ -1,0 +1,201 @@
+/**
+ * The command line: commands, options, help. What a command does is loaded when it is used.
+ */
+import { Command, CommanderError, Option } from 'commander';
+import { STATUS } from '../exit-status.js';
+import { ENGINE_VERSION } from '../version.js';
+import { oneLine } from './text.js';
+import { parseMemory, parsePositive, parseSeed, parseTick, parseTier, parseTiers } from './values.js';
+
+const TIER_DESCRIPTION = 'execution tier: auto, interpreter or step; never changes the result';
+
+/** Parses `args` (without node and script) and runs the command. @returns the exit status. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  let status = 0;
+  const program = createProgram((result) => {
+    status = result;
+  });
+  if (args.length === 0) {
+    process.stderr.write('replay86: a command is needed: see replay86 --help\n');
+    return STATUS.usage;
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : STATUS.usage;
+  }
+  return status;
+}
+
+type Finish = (status: number) => void;
+
+function createProgram(finish: Finish): Command {
+  const program = new Command('replay86');
+  program
+    .description('A deterministic x86 PC that records a run and replays it exactly.')
+    .version(ENGINE_VERSION)
+    .addHelpText('after', PROGRAM_HELP)
+    .helpCommand(true);
+  const commands = [
+    runCommand(finish),
+    recordCommand(finish),
+    replayCommand(finish),
+    inspectCommand(finish),
+    verifyCommand(finish),
+    packCommand(finish),
+  ];
+  for (const command of commands) program.addCommand(command);
+  for (const command of [program, ...commands]) {
+    command.exitOverride().configureOutput({
+      outputError: (text, write) => {
+        const where = command === program ? 'replay86' : `replay86 ${command.name()}`;
+        write(`replay86: ${oneLine(text.replace(/^error: /, ''))}: see ${where} --help\n`);
+      },
+    });
+  }
+  return program;
+}
+
+/** Options of the machine and its run, which `run` and `record` share. */
+function machineOptions(command: Command): Command {
+  return command
+    .option('--kernel <file>', 'bzImage, vmlinux or multiboot kernel')
+    .option('--initrd <file>', 'initial RAM disk, or the module of a multiboot kernel')
+    .option('--append <text>', 'command line of the kernel')
+    .option('--bios <file>', 'raw ROM, started at the reset vector, instead of a kernel')
+    .option('--disk <file>', 'hard disk image; never modified')
+    .option('--cdrom <file>', 'CD image')
+    .option('--memory <size>', 'memory, such as 64M or 1G (default: 64M)', parseMemory)
+    .option('--seed <number>', 'seed of what the machine may choose freely (default: 0)', parseSeed)
+    .option('--ns-per-tick <number>', 'virtual nanoseconds for each instruction (default: 2)', parsePositive)
+    .option('--input <file>', 'input script: JSON lines, at a tick or after text on the serial port')
+    .option('--serial <target>', "where the guest's serial output goes: stdio or a file", 'stdio')
+    .option('--max-ticks <number>', 'stop after so many ticks', parseTick)
+    .option('--realtime', 'hold the guest back to the pace of real time')
+    .addOption(new Option('--tier <tier>', TIER_DESCRIPTION).default('auto').argParser(parseTier))
+    .option('--log-unclaimed', 'say which ports and addresses the guest uses in vain')
+    .option('--json <file>', 'write how the run ended as JSON');
+}
+
+function runCommand(finish: Finish): Command {
+  return machineOptions(new Command('run'))
+    .description('Run a guest.')
+    .action(async (options) => finish(await (await import('./commands/run.js')).run(options)))
+    .addHelpText('after', RUN_HELP);
+}
+
+function recordCommand(finish: Finish): Command {
+  return machineOptions(new Command('record').requiredOption('-o, --output <trace>', 'the trace to write'))
+    .description('Run a guest and record the run.')
+    .action(async (options) => finish(await (await import('./commands/record.js')).record(options)))
+    .addHelpText('after', RECORD_HELP);
+}
+
+function replayCommand(finish: Finish): Command {
+  return new Command('replay')
+    .description('Run a trace again, and check that everything happens as it was recorded.')
+    .argument('<trace>')
+    .option('--to <tick>', 'stop at this tick', parseTick)
+    .addOption(new Option('--tier <tier>', TIER_DESCRIPTION).default('auto').argParser(parseTier))
+    .option('--images <folder>', 'where to look first for the images that the trace names')
+    .option('--json <file>', 'write how the replay ended as JSON')
+    .action(async (trace, options) => finish((await import('./commands/replay.js')).replay(trace, options)))
+    .addHelpText('after', REPLAY_HELP);
+}
+
+function inspectCommand(finish: Finish): Command {
+  return new Command('inspect')
+    .description('Show what is in a trace.')
+    .argument('<trace>')
+    .option('--events', 'all inputs, interrupts and digests')
+    .option('--json', 'as JSON')
+    .action(async (trace, options) => finish((await import('./commands/inspect.js')).inspect(trace, options)))
+    .addHelpText('after', INSPECT_HELP);
+}
+
+function verifyCommand(finish: Finish): Command {
+  return new Command('verify')
+    .description('Replay many traces quietly, several at a time.')
+    .argument('<trace-or-folder...>', 'traces; of a folder, all *.trace in it and below')
+    .addOption(
+      new Option('--tier <tiers>', 'tiers to replay in, separated by commas, or all').default(['auto'], 'auto').argParser(parseTiers),
+    )
+    .option('--images <folder>', 'where to look first for the images that the traces name')
+    .option('--workers <number>', 'threads (default: one for each processor)', parsePositive)
+    .option('--json <file>', 'write the verdicts as JSON')
+    .option('--junit <file>', 'write the verdicts as JUnit XML')
+    .action(async (paths, options) => finish(await (await import('./commands/verify.js')).verify(paths, options)))
+    .addHelpText('after', VERIFY_HELP);
+}
+
+function packCommand(finish: Finish): Command {
+  return new Command('pack')
+    .description('Put the images that a trace names into it.')
+    .argument('<trace>')
+    .option('-o, --output <trace>', 'the trace to write (default: the same file)')
+    .option('--images <folder>', 'where to look first for the images')
+    .action(async (trace, options) => finish((await import('./commands/pack.js')).pack(trace, options)))
+    .addHelpText('after', PACK_HELP);
+}
+
+const STATUS_HELP = `
+Exit status: 0 the guest powered off or halted for good; (value << 1) | 1 it wrote value to port 0xf4;
+2 usage; 4 replay diverged; 6 unreadable trace or image; 8 triple fault; 10 limit reached.`;
+
+const PROGRAM_HELP = `
+Examples:
+  replay86 record -o boot.trace --kernel vmlinuz --initrd initramfs.cpio --append console=ttyS0
+  replay86 replay boot.trace
+${STATUS_HELP}`;
+
+const RUN_HELP = `
+Examples:
+  replay86 run --kernel vmlinuz --initrd initramfs.cpio --append console=ttyS0
+  replay86 run --bios bios.bin --cdrom install.iso --memory 256M
+  replay86 run --kernel guest.elf --max-ticks 1000000 --serial out.txt --json end.json
+
+The guest's serial output goes to stdout, everything else to stderr. At a terminal, keys go to the guest's serial port;
+Ctrl-A x quits, Ctrl-A h shows more.
+${STATUS_HELP}`;
+
+const RECORD_HELP = `
+Examples:
+  replay86 record -o boot.trace --kernel vmlinuz --initrd initramfs.cpio --append console=ttyS0
+  replay86 record -o login.trace --kernel vmlinuz --initrd initramfs.cpio --input login.jsonl
+
+A line of an input script says when and what:
+  {"at": 1000000, "serial": "hello\\n"}
+  {"after": "login: ", "serial": "root\\n"}
+  {"after": {"pattern": "[$#] $", "regex": true}, "keys": "ls{Enter}"}
+  {"after": "bye", "power": "button"}
+
+The recording ends with the guest, at --max-ticks, or on SIGINT or SIGTERM.
+${STATUS_HELP}`;
+
+const REPLAY_HELP = `
+Examples:
+  replay86 replay boot.trace
+  replay86 replay boot.trace --to 1000000 --tier step
+  replay86 replay boot.trace --images ~/images
+
+The exit status is that of the recorded guest, or 4 at the first difference.
+${STATUS_HELP}`;
+
+const INSPECT_HELP = `
+Examples:
+  replay86 inspect boot.trace
+  replay86 inspect boot.trace --events | grep input
+  replay86 inspect boot.trace --json | jq .end`;
+
+const VERIFY_HELP = `
+Examples:
+  replay86 verify traces/corpus
+  replay86 verify traces/corpus --tier all --junit report.xml
+
+Exit status: 0 all agree; 2 usage; 4 one diverged; 6 one is unreadable.`;
+
+const PACK_HELP = `
+Examples:
+  replay86 pack boot.trace
+  replay86 pack boot.trace -o packed.trace --images ~/images`;
