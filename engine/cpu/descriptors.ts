@@ -38,7 +38,7 @@ export const SYSTEM_32_BIT = 8;
 
 export const isNullSelector = (selector: number): boolean => (selector & 0xfffc) === 0;
 export const requestedPrivilege = (selector: number): number => selector & 3;
-/** Error code that names a selector (SDM 3-6.13): EXT in bit 0 in place of the RPL. */
+/** Error code that names a selector (SDM volume 3, 6.13): EXT in bit 0 in place of the RPL. */
 export const selectorErrorCode = (selector: number, external: number): number => (selector & 0xfffc) | external;
 
 /** The descriptor that `selector` names, or undefined when it lies outside its table. */

@@ -119,7 +119,7 @@ function iretReal(cpu: Cpu, bytes: number): void {
   cpu.modeChanged();
 }
 
-/** SDM 3-20.2.8 and table 20-2: IOPL guards IRET, unless VME lends it VIF. */
+/** SDM volume 3, 20.2.8 and table 20-2: IOPL guards IRET, unless VME lends it VIF. */
 function iretVirtual(cpu: Cpu, bytes: number): void {
   const state = cpu.state;
   const current = state.eflags;

@@ -60,7 +60,7 @@ function clearFlags(cpu: Cpu, mask: number): void {
   cpu.state.eflags = cpu.state.eflags & ~mask;
 }
 
-/** SDM 3-20.1.4: through the vector table of real mode. */
+/** Through the vector table of real mode (SDM volume 3, 20.1.4). */
 function deliverReal(cpu: Cpu, event: CpuEvent, flags: number): void {
   const state = cpu.state;
   if (event.vector * 4 + 3 > state.get32(layout.IDTR_LIMIT)) throw new GuestException(VECTOR.generalProtection);
@@ -82,7 +82,7 @@ function deliverReal(cpu: Cpu, event: CpuEvent, flags: number): void {
 }
 
 /**
- * INT n in virtual-8086 mode (SDM 3-20.3.3, table 20-2). Returns true when the 8086 program's own handler was entered,
+ * INT n in virtual-8086 mode (SDM volume 3, 20.3.3, table 20-2). Returns true when the 8086 program's own handler was entered,
  * false when the interrupt goes to the protected-mode handler.
  */
 function deliverVirtual(cpu: Cpu, event: CpuEvent, flags: number): boolean {
@@ -241,7 +241,7 @@ export function deliver(cpu: Cpu, event: CpuEvent): void {
   else if (!(state.virtual8086 && event.source === 'software' && deliverVirtual(cpu, event, flags))) {
     deliverProtected(cpu, event, flags);
   }
-  // SDM 3-17.2.4: a debug handler may use the debug registers.
+  // SDM volume 3, 17.2.4: a debug handler may use the debug registers.
   if (event.vector === VECTOR.debug && !isSoftware(event.source)) state.set32(DR7, state.get32(DR7) & ~DR7_GENERAL_DETECT);
 }
 
@@ -313,7 +313,7 @@ export function raise(cpu: Cpu, exception: GuestException): RaiseResult {
   return deliverWithFaults(cpu, eventOf(exception), classOf(exception.vector));
 }
 
-/** Accepts an external interrupt (or NMI, vector 2) between two instructions. */
+/** Accepts an external interrupt (or NMI, vector 2) between two instructions; EIP is the next one, RF is pushed as it is. */
 export function acceptInterrupt(cpu: Cpu, vector: number): RaiseResult {
   return deliverWithFaults(cpu, { vector, source: 'external' }, 'benign');
 }

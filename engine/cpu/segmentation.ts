@@ -58,7 +58,7 @@ export const nullSegment = (selector: number): SegmentCache => ({ selector, base
 
 const REAL_ATTRIBUTES = ATTRIBUTE.present | ATTRIBUTE.nonSystem | ATTRIBUTE.readWrite | ATTRIBUTE.accessed;
 
-/** SDM 3-20.2.1: a virtual-8086 segment is 64 KiB of writable data at 16 x selector, DPL 3. */
+/** SDM volume 3, 20.2.1: a virtual-8086 segment is 64 KiB of writable data at 16 x selector, DPL 3. */
 export const virtual8086Segment = (selector: number): SegmentCache => ({
   selector,
   base: selector << 4,
