@@ -1,4 +1,5 @@
 /** All host instructions of this house, by name: what the instruction table refers to. */
+import { x87Semantics } from '../isa/x87/x87.js';
 import { controlSemantics } from './control-instructions.js';
 import { cpuidSemantics } from './cpuid.js';
 import { debugSemantics } from './debug.js';
@@ -30,4 +31,5 @@ export const systemSemantics: Readonly<Record<string, HostSemantics>> = {
   ...stringPortSemantics,
   ...sysenterSemantics,
   ...stackAndExchangeSemantics,
+  ...x87Semantics,
 };

@@ -8,6 +8,7 @@ import { SHIFTS } from './shifts.js';
 import { STRINGS } from './strings.js';
 import { SIMD } from './simd/simd.js';
 import { SYSTEM } from './system.js';
+import { X87 } from './x87/x87.js';
 
 export const INSTRUCTIONS: readonly Definition[] = [
   ...ARITHMETIC,
@@ -16,6 +17,7 @@ export const INSTRUCTIONS: readonly Definition[] = [
   ...BITS,
   ...CONTROL_FLOW,
   ...STRINGS,
+  ...X87,
   ...SIMD,
   ...SYSTEM,
 ];
