@@ -88,8 +88,10 @@ export class CodeCache {
       markBytes(codeFrame.decoded, at, at + decoder.length);
       at += decoder.length;
       count++;
-      if (endsBlock(decoder)) break;
-      if (count === BLOCK_LIMIT) {
+      const ends = endsBlock(decoder);
+      // A string instruction ends its block without going anywhere.
+      if (ends && decoder.form.handler !== HANDLER.outlined) break;
+      if (ends || count === BLOCK_LIMIT) {
         this.writePseudo(this.next, HANDLER.nextBlock, at);
         this.next += RECORD_BYTES;
         break;

@@ -13,7 +13,8 @@ import { Tlb } from '../mmu/tlb.js';
 import { EXIT } from '../translate/interpreter.js';
 import type { RuntimeImport } from '../translate/runtime.js';
 import { CodeCache, writeRecord } from './code-cache.js';
-import { breakpointsEnabled, dataBreakpoints, debugTrap, DR6_SINGLE_STEP, instructionBreakpoint, resetDebugRegisters } from './debug.js';
+import { SIGNATURE } from './cpuid.js';
+import { breakpointsEnabled, dataBreakpoints, debugTrap, DR6_SINGLE_STEP, instructionBreakpoint, portBreakpoints, resetDebugRegisters } from './debug.js';
 import { GuestException, generalProtection, invalidOpcode, VECTOR } from './exceptions.js';
 import type { Cpu, HostSemantics } from './host-instruction.js';
 import { acceptInterrupt, raise, type RaiseResult } from './interrupts.js';
@@ -41,6 +42,8 @@ export type Helper = (cpu: Core, view: RecordView) => void;
 
 /** Most ticks one entry into generated code may take, so that they fit an i32. */
 const BUDGET_LIMIT = 2 ** 30;
+
+const SOFTWARE_INTERRUPTS: ReadonlySet<string> = new Set(['int', 'int1', 'int3', 'into']);
 
 const FLAT_LIMIT = 0xffff_ffff;
 
@@ -76,6 +79,8 @@ export class Core implements Cpu, TickSource {
   private readonly fetchBuffer = new Uint8Array(INSTRUCTION_LIMIT_BYTES);
   /** DR6 bits of data breakpoints that the instruction under way has hit. */
   private debugHits = 0;
+  /** The instruction under way was an INT: it has cleared TF, and no single-step trap follows. */
+  private interruptDelivered = false;
   /** Single stepping, breakpoints or the step tier: no cached blocks. */
   private careful = false;
   /** The exception behind FAULT_VECTOR when TypeScript has raised it. */
@@ -166,7 +171,7 @@ export class Core implements Cpu, TickSource {
     state.set32(layout.CR0, 0x6000_0010);
     state.eip = 0xfff0;
     state.eflags = 2;
-    state.setReg32(2, 0x0f24);
+    state.setReg32(2, SIGNATURE);
     state.set32(layout.X87_CONTROL, 0x40);
     state.set32(layout.MXCSR, 0x1f80);
     state.set32(layout.FAULT_VECTOR, layout.NO_FAULT);
@@ -293,28 +298,36 @@ export class Core implements Cpu, TickSource {
   /** One instruction (or REP iteration), decoded afresh; traps included. */
   step(): 'ok' | 'tripleFault' {
     const { state } = this;
-    const trap = (state.get32(layout.EFLAGS_SYSTEM) & EFLAG.tf) !== 0;
+    const before = state.get32(layout.EFLAGS_SYSTEM);
+    const { eip } = state;
     this.setBudget(this.tick + 1);
     this.debugHits = 0;
-    let exit: number;
+    this.interruptDelivered = false;
     try {
-      const resuming = (state.get32(layout.EFLAGS_SYSTEM) & EFLAG.rf) !== 0;
-      if (this.careful && !resuming && instructionBreakpoint(state, (state.segmentBase(layout.CS) + state.eip) >>> 0)) {
+      if (!(before & EFLAG.rf) && instructionBreakpoint(state, (state.segmentBase(layout.CS) + eip) >>> 0)) {
         throw new GuestException(VECTOR.debug, 0, 'instructionBreakpoint');
       }
       this.decodeStep();
-      if (this.careful) state.set32(layout.EFLAGS_SYSTEM, state.get32(layout.EFLAGS_SYSTEM) & ~EFLAG.rf);
-      this.record = layout.STEP_RECORDS;
-      exit = this.run(layout.STEP_RECORDS);
     } catch (error) {
       if (!(error instanceof GuestException)) throw error;
-      this.record = 0;
       this.setBudget(this.tick);
       return this.deliver(error);
     }
+    // RF covers this one instruction (SDM volume 3, 17.3.1.1); an IRET sets it anew.
+    if (before & EFLAG.rf) {
+      state.set32(layout.EFLAGS_SYSTEM, before & ~EFLAG.rf);
+      this.updateCareful();
+    }
+    this.record = layout.STEP_RECORDS;
+    const exit = this.run(layout.STEP_RECORDS);
     this.record = 0;
     this.unpatch();
     if (exit === EXIT.fault || this.pendingException !== undefined) return this.raisePending();
+    // A REP that goes on must not hit the breakpoint on itself again.
+    if (state.eip === eip && this.decoder.form.repeat !== 0 && breakpointsEnabled(state)) {
+      state.set32(layout.EFLAGS_SYSTEM, state.get32(layout.EFLAGS_SYSTEM) | EFLAG.rf);
+    }
+    const trap = (before & EFLAG.tf) !== 0 && !this.interruptDelivered;
     const hits = this.debugHits | (trap ? DR6_SINGLE_STEP : 0);
     if (hits !== 0 && state.f64[layout.SHADOW_TICK >>> 3] !== this.tick) return this.deliver(debugTrap(state, hits));
     return 'ok';
@@ -451,7 +464,8 @@ export class Core implements Cpu, TickSource {
       const { kind } = this.noteException(error);
       return kind === 'fault' || kind === 'instructionBreakpoint' ? 1 : 3;
     }
-    if ((system ^ state.get32(layout.EFLAGS_SYSTEM)) & (EFLAG.tf | EFLAG.ac)) this.updateCareful();
+    this.interruptDelivered = SOFTWARE_INTERRUPTS.has(form.definition.mnemonic);
+    if ((system ^ state.get32(layout.EFLAGS_SYSTEM)) & (EFLAG.tf | EFLAG.rf | EFLAG.ac)) this.updateCareful();
     return this.wantsAttention() || this.careful || this.stepOnly ? 3 : 0;
   }
 
@@ -510,9 +524,11 @@ export class Core implements Cpu, TickSource {
   }
 
   readPort(port: number, bytes: 1 | 2 | 4): number {
+    this.debugHits |= portBreakpoints(this.state, port, bytes);
     return this.board.readPort(port, bytes);
   }
   writePort(port: number, bytes: 1 | 2 | 4, value: number): void {
+    this.debugHits |= portBreakpoints(this.state, port, bytes);
     this.board.writePort(port, bytes, value);
   }
 
@@ -580,7 +596,7 @@ export class Core implements Cpu, TickSource {
     const watch = breakpointsEnabled(state);
     const user = state.cpl === 3;
     const alignment = user && (flags & EFLAG.ac) !== 0 && (state.cr0 & CR0.am) !== 0;
-    this.careful = watch || (flags & EFLAG.tf) !== 0;
+    this.careful = watch || (flags & (EFLAG.tf | EFLAG.rf)) !== 0;
     this.mmu.accessCheck =
       watch || alignment
         ? (linear, bytes, write, isUser) => {
