@@ -15,7 +15,7 @@ import { type Definition, parseOperands } from '../definition.js';
 import { SIMD } from './simd.js';
 import { blankState, createSimdBench, type SimdState } from './simd-bench.js';
 
-const CASES = Number(process.env.SIMD_CASES ?? 40);
+const CASES = Number(process.env.SIMD_CASES ?? 24);
 const IN_BYTES = 296;
 const OUT_BYTES = 312;
 /** The host's digits of RCPPS and kin differ from one processor model to the next. */
