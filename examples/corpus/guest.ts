@@ -2,7 +2,7 @@
  * A guest of the corpus: what it starts from, what is sent to it and when, and how it ends. All of it is constant, so
  * that a recording is the same wherever it is made.
  */
-import type { BootSource, ExitReason, MachineConfig } from '../../engine/index.js';
+import type { BlockImage, BootSource, ExitReason, MachineConfig } from '../../engine/index.js';
 import type { Assembled } from '../../properties/index.js';
 import type { ScriptLine } from '../../replay/index.js';
 import { exitSuccess } from './kit.js';
@@ -34,4 +34,8 @@ export function patternBytes(length: number, seed: number): Uint8Array {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state >>> 24;
   });
+}
+
+export function blockImage(bytes: Uint8Array): BlockImage {
+  return { sizeBytes: bytes.length, read: (offsetBytes, into) => into.set(bytes.subarray(offsetBytes, offsetBytes + into.length)) };
 }

@@ -59,6 +59,7 @@ export const taskGate = 0x85;
 export const callGate = 0x8c;
 
 const serialPort = 0x3f8;
+const lineControlPort = 0x3fb;
 const lineStatusPort = 0x3fd;
 const exitPort = 0xf4;
 
@@ -102,6 +103,8 @@ function setUp(a: Assembler): void {
   a.mov(eax, dataSelector);
   for (const segment of [ds, es, fs, gs, ss]) a.mov(segment, eax);
   a.mov(esp, stackTop);
+  // Eight data bits: a serial port that has just been reset sends five.
+  write8(a, lineControlPort, 0x03);
   // Every exception and interrupt that a guest does not expect ends it with a message.
   a.mov(edi, idtAddress);
   a.mov(eax, 'stubs');
