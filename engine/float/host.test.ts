@@ -177,7 +177,7 @@ describe.runIf(compiler)('x87 as the host has it', () => {
       const unmasked = flags & ~each.control & ALL_EXCEPTIONS;
       const preempted = (unmasked & IE_DE_ZE) !== 0;
       if (preempted) flags &= IE_DE_ZE;
-      const status = (flags | (preempted ? 0 : codes)) & (ALL_EXCEPTIONS | row.statusMask);
+      const status = (flags | (preempted ? 0 : codes & CODES)) & (ALL_EXCEPTIONS | row.statusMask);
       const hostMask = ALL_EXCEPTIONS | (preempted && row.statusMask === CODES ? 0 : row.statusMask);
       const stored = !preempted && (row.toMemory === undefined || (unmasked & 0x18) === 0);
       const show = (values: readonly unknown[]): string => values.map((value) => hex(BigInt(value as bigint))).join(' ');

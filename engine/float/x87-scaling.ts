@@ -47,11 +47,14 @@ export interface X87Scaling {
   readonly extract: FunctionReference;
   /** (a, control) -> f80 */
   readonly roundToInteger: FunctionReference;
-  /** (a, b, control) -> (f80, condition codes in their places in the status word); FPREM */
+  /** (a, b, control) -> (f80, condition codes in their places in the status word, or NO_QUOTIENT); FPREM */
   readonly remainder: FunctionReference;
   /** The same for FPREM1. */
   readonly remainderNearest: FunctionReference;
 }
+
+/** What a partial remainder has for condition codes when its result is a NaN. */
+export const NO_QUOTIENT = 1;
 
 const EXTENDED = 0x300;
 const C0 = 0x100;
@@ -188,14 +191,14 @@ function defineRemainder(context: FloatContext, special: SpecialFunctions, neare
         Local<typeof TYPE_I64>,
         Local<typeof TYPE_I32>,
       ];
-      f.if(found.get(), () => f.return(significand.get(), signExponent.get(), I32.of(0)));
+      f.if(found.get(), () => f.return(significand.get(), signExponent.get(), I32.of(NO_QUOTIENT)));
       f.if(isInfinity(aBits, aSignExponent).or(bBits.eqz()), () => {
         raise(f, flagsAddress, INVALID);
-        f.return(I64.of(INDEFINITE_SIGNIFICAND), I32.of(INDEFINITE_SIGN_EXPONENT), I32.of(0));
+        f.return(I64.of(INDEFINITE_SIGNIFICAND), I32.of(INDEFINITE_SIGN_EXPONENT), I32.of(NO_QUOTIENT));
       });
       f.if(isDenormal(aBits, aSignExponent).or(isDenormal(bBits, bSignExponent)), () => {
         raise(f, flagsAddress, DENORMAL);
-        f.if(control.and(DENORMAL).eqz(), () => f.return(I64.of(0), I32.of(0), I32.of(0)));
+        f.if(control.and(DENORMAL).eqz(), () => f.return(I64.of(0), I32.of(0), I32.of(NO_QUOTIENT)));
       });
       f.if(aBits.eqz(), () => f.return(aBits, aSignExponent, I32.of(0)));
       normaliseOperand(f, a);

@@ -1,13 +1,14 @@
 /** FADD, FSUB, FMUL, FDIV in all their forms, FSQRT, FRNDINT, FSCALE, FPREM, FABS, FCHS (Intel SDM volume 2). */
 import * as layout from '../../cpu/layout.js';
 import { DENORMAL, DIVIDE_BY_ZERO, INVALID } from '../../float/context.js';
+import { NO_QUOTIENT } from '../../float/x87-scaling.js';
 import type { Context } from '../../translate/context.js';
 import type { FunctionReference } from '../../wasm/function-builder.js';
 import { I32, select } from '../../wasm/values.js';
 import { type Definition, row, type Semantics } from '../definition.js';
 import { BEFORE_THE_OPERATION, type Extended, Fpu, INDEFINITE } from './fpu.js';
 import { type MemoryFormat, readSource, type Source } from './operands.js';
-import { CONDITION_CODES } from './status.js';
+import { CONDITION_CODES, STATUS } from './status.js';
 
 /** The digits of the four operations and of their reversed forms; 2 and 3 are comparisons. */
 type Operation = 'add' | 'mul' | 'sub' | 'div';
@@ -87,14 +88,14 @@ const onTop =
     fpu.conclude(() => fpu.set(0, result));
   };
 
-/** FPREM and FPREM1; C0, C3, C1 the low bits of the quotient, C2 "not yet complete". All are zero for NaNs (policy). */
+/** FPREM and FPREM1; C0, C3, C1 the low bits of the quotient, C2 "not yet complete". Without a quotient C0 and C3 stay. */
 const partialRemainder =
   (name: 'remainder' | 'remainderNearest'): Semantics =>
   (c) => {
     const fpu = new Fpu(c);
     fpu.begin();
     fpu.note();
-    fpu.stackFault(fpu.isEmpty(0).or(fpu.isEmpty(1)), 'underflow', () => fpu.set(0, INDEFINITE));
+    fpu.stackFault(fpu.isEmpty(0).or(fpu.isEmpty(1)), 'underflow', () => fpu.set(0, INDEFINITE), 0, STATUS.c2);
     const [a, b] = [fpu.get(0), fpu.get(1)];
     fpu.clearFlags();
     const [significand, signExponent, codes] = c.f.callMany(
@@ -107,7 +108,9 @@ const partialRemainder =
     );
     const flags = fpu.flags();
     const abandoned = c.let(fpu.unmaskedOf(flags).and(BEFORE_THE_OPERATION));
-    fpu.commit(flags, select(abandoned, fpu.status.and(CONDITION_CODES), codes!.get() as I32), CONDITION_CODES);
+    const quotient = codes!.get() as I32;
+    const kept = fpu.status.and(STATUS.c0 | STATUS.c3);
+    fpu.commit(flags, c.let(select(abandoned.or(quotient.eq(NO_QUOTIENT)), kept, quotient)), CONDITION_CODES);
     c.f.if(abandoned.eqz(), () => fpu.set(0, { significand: significand!.get(), signExponent: signExponent!.get() } as Extended));
     fpu.finish();
   };

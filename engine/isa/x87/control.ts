@@ -124,7 +124,7 @@ export const X87_CONTROL_ROWS: readonly Definition[] = [
     'R',
     onStack((fpu) => {
       free(fpu);
-      fpu.moveTop(1);
+      fpu.pop();
     }),
   ),
 ];

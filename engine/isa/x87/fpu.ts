@@ -194,10 +194,10 @@ export class Fpu {
     });
   }
 
-  /** Commits the exceptions of the operation; `store` happens unless one of IE, DE, ZE is unmasked. Ends the instruction. */
-  conclude(store: () => void): void {
+  /** Commits the exceptions of the operation; `store` happens unless one in `preventing` is unmasked. Ends the instruction. */
+  conclude(store: () => void, preventing = BEFORE_THE_OPERATION): void {
     this.commit(this.flags());
-    this.c.f.if(this.unmasked.get().and(BEFORE_THE_OPERATION).eqz(), store);
+    this.c.f.if(this.unmasked.get().and(preventing).eqz(), store);
     this.finish();
   }
 

@@ -8,14 +8,14 @@ import { STATUS } from './status.js';
 /** What happens to the stack: ST(0) is replaced; a second result is pushed; ST(1) is replaced and ST(0) popped. */
 type Shape = 'replace' | 'push' | 'pop';
 
-function instruction(shape: Shape, compute: (fpu: FpuState) => FloatResult): HostSemantics {
+function instruction(shape: Shape, compute: (fpu: FpuState) => FloatResult, trigonometric = false): HostSemantics {
   return (cpu, decoded) => {
     const fpu = new FpuState(cpu.state);
     if (!begin(cpu, decoded, fpu)) return;
     fpu.note(decoded);
     const opcode = registerOpcode(decoded);
-    // C0 and C3 are left as they are, C1 and C2 belong to the result.
-    const codes = fpu.conditionCodes & (STATUS.c0 | STATUS.c3);
+    // C1 belongs to the result, for trigonometric functions C2 does too; the others are left as they are.
+    const codes = fpu.conditionCodes & (STATUS.c0 | STATUS.c3 | (trigonometric ? 0 : STATUS.c2));
     const store = (values: readonly Float80[]): void => {
       const [first, second] = values;
       if (shape === 'pop') fpu.set(1, first!);
@@ -41,8 +41,8 @@ export const transcendentalSemantics: Readonly<Record<string, HostSemantics>> = 
   fyl2x: instruction('pop', (fpu) => fyl2x(fpu.get(0), fpu.get(1), fpu.control)),
   fyl2xp1: instruction('pop', (fpu) => fyl2xp1(fpu.get(0), fpu.get(1), fpu.control)),
   fpatan: instruction('pop', (fpu) => fpatan(fpu.get(0), fpu.get(1), fpu.control)),
-  fptan: instruction('push', (fpu) => fptan(fpu.get(0), fpu.control)),
-  fsin: instruction('replace', (fpu) => fsin(fpu.get(0), fpu.control)),
-  fcos: instruction('replace', (fpu) => fcos(fpu.get(0), fpu.control)),
-  fsincos: instruction('push', (fpu) => fsincos(fpu.get(0), fpu.control)),
+  fptan: instruction('push', (fpu) => fptan(fpu.get(0), fpu.control), true),
+  fsin: instruction('replace', (fpu) => fsin(fpu.get(0), fpu.control), true),
+  fcos: instruction('replace', (fpu) => fcos(fpu.get(0), fpu.control), true),
+  fsincos: instruction('push', (fpu) => fsincos(fpu.get(0), fpu.control), true),
 };

@@ -16,7 +16,8 @@ function pushChecked(fpu: Fpu, value: () => Extended): void {
   fpu.stackFault(fpu.isEmpty(7).eqz(), 'overflow', () => fpu.push(INDEFINITE));
   const pushed = value();
   const kept = { significand: c.let(pushed.significand), signExponent: c.let(pushed.signExponent) };
-  fpu.conclude(() => fpu.push(kept));
+  // A denormal operand is loaded even when DE is unmasked.
+  fpu.conclude(() => fpu.push(kept), STATUS.invalid);
 }
 
 const loadMemory =
@@ -36,8 +37,7 @@ const loadRegister: Semantics = (c) => {
   const source = c.let(c.registerField('rm'));
   fpu.note();
   fpu.clearFlags();
-  const empty = fpu.isEmpty(source);
-  fpu.stackFault(fpu.isEmpty(7).and(empty), 'underflow', () => fpu.push(INDEFINITE));
+  fpu.stackFault(fpu.isEmpty(source), 'underflow', () => fpu.push(INDEFINITE));
   pushChecked(fpu, () => fpu.get(source));
 };
 
@@ -157,6 +157,17 @@ const storeRegister =
     store(fpu.get(0));
   };
 
+/** The alias D9 /3 of FSTP knows no stack fault: an empty ST(0) is popped, and nothing stored. */
+const storeRegisterUnchecked: Semantics = (c) => {
+  const fpu = new Fpu(c);
+  fpu.begin();
+  const destination = c.let(c.registerField('rm'));
+  fpu.note();
+  fpu.commit(I32.of(0));
+  c.f.if(fpu.isEmpty(0).eqz(), () => fpu.set(destination, fpu.get(0)));
+  fpu.pop();
+};
+
 /** FXCH: an empty register counts as the indefinite when the stack fault is masked. */
 const exchange: Semantics = (c) => {
   const fpu = new Fpu(c);
@@ -224,7 +235,7 @@ export const X87_TRANSFERS: readonly Definition[] = [
   row('DD /2', 'fst', 'R', storeRegister(0)),
   row('DD /3', 'fstp', 'R', storeRegister(1)),
   // Undocumented aliases.
-  row('D9 /3', 'fstp', 'R', storeRegister(1)),
+  row('D9 /3', 'fstpnce', 'R', storeRegisterUnchecked),
   row('DF /2', 'fstp', 'R', storeRegister(1)),
   row('DF /3', 'fstp', 'R', storeRegister(1)),
 
