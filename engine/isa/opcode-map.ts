@@ -84,7 +84,8 @@ export function buildOpcodeMap(definitions: readonly Definition[], sizes: readon
     const either = kinds.includes('E') || kinds.includes('Q') || kinds.includes('W');
     const sized = definition.options.sized === true || operands.some((operand) => SIZED.has(operand.size));
     const firstSize = operands[0]?.size;
-    const fixedSize: OperandSize = firstSize === 'b' || firstSize === 'AL' ? 8 : firstSize === 'w' ? 16 : 32;
+    const bytes = firstSize === 'b' || operands.some((operand) => operand.size === 'AL');
+    const fixedSize: OperandSize = bytes ? 8 : firstSize === 'w' ? 16 : 32;
     const entry: Entry = {
       definition,
       operands,
