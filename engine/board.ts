@@ -147,6 +147,9 @@ export class Devices {
     out(0x40, 0, 0);
     out(0x43, 0x54);
     out(0x41, 18);
+    // Serial ports: eight data bits, no parity, one stop bit.
+    out(0x3fb, 0x03);
+    out(0x2fb, 0x03);
     // A20 open.
     out(0x92, 0x02);
   }
