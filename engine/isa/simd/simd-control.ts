@@ -5,8 +5,8 @@ import { toI32 } from '../../translate/int.js';
 import { type Definition, row, type Semantics } from '../definition.js';
 import { requireMmx, requireSse } from './operands.js';
 
-/** MXCSR bits that exist: MXCSR_MASK of FXSAVE (DAZ included). */
-export const MXCSR_MASK = 0xffff;
+/** MXCSR bits that exist, DAZ included. */
+const MXCSR_MASK = 0xffff;
 
 const emptyMmx: Semantics = (c) => {
   requireMmx(c);

@@ -9,7 +9,6 @@ export const OR = 0x50;
 export const XOR = 0x51;
 /** Bits of the first where the third operand has ones, else of the second. */
 export const BIT_SELECT = 0x52;
-export const ANY_TRUE = 0x53;
 
 export const I8 = {
   eq: 0x23,
