@@ -1,10 +1,10 @@
-/** ENTER (any nesting level) and CMPXCHG8B (SDM volume 2). */
+/** ENTER (any nesting level), PUSHA, POPA and CMPXCHG8B (SDM volume 2). */
 import { GuestException, invalidOpcode, VECTOR } from './exceptions.js';
 import type { Cpu, HostInstruction, HostSemantics } from './host-instruction.js';
 import * as layout from './layout.js';
 import { setFlag, writeRegister } from './operands.js';
 import { stackMask, withinLimit } from './segmentation.js';
-import { currentStackWriter } from './stack.js';
+import { currentStackWriter, StackReader } from './stack.js';
 import { EFLAG } from './state.js';
 
 const EAX = 0;
@@ -13,6 +13,7 @@ const EDX = 2;
 const EBX = 3;
 const ESP = 4;
 const EBP = 5;
+const EDI = 7;
 
 /** Immediates: bytes to allocate, nesting level. */
 function enter(cpu: Cpu, instruction: HostInstruction): void {
@@ -57,6 +58,27 @@ function enter(cpu: Cpu, instruction: HostInstruction): void {
   state.setReg32(ESP, top);
 }
 
+/** All eight general registers; ESP as it was before the first push. */
+function pushAll(cpu: Cpu, instruction: HostInstruction): void {
+  const { state } = cpu;
+  const stack = currentStackWriter(cpu);
+  for (let index = EAX; index <= EDI; index++) stack.push(instruction.operandSize >>> 3, state.reg32(index));
+  stack.commit();
+  state.setReg32(ESP, stack.pointer);
+}
+
+/** The value for ESP is skipped, but read: it can fault like the others. */
+function popAll(cpu: Cpu, instruction: HostInstruction): void {
+  const { state } = cpu;
+  const stack = new StackReader(cpu);
+  const values: number[] = [];
+  for (let index = EDI; index >= EAX; index--) values[index] = stack.pop(instruction.operandSize >>> 3);
+  stack.commit();
+  values.forEach((value, index) => {
+    if (index !== ESP) writeRegister(state, index, instruction.operandSize, value);
+  });
+}
+
 function cmpxchg8b(cpu: Cpu, instruction: HostInstruction): void {
   if (!instruction.memory) throw invalidOpcode();
   const { state, memory } = cpu;
@@ -76,4 +98,4 @@ function cmpxchg8b(cpu: Cpu, instruction: HostInstruction): void {
   setFlag(state, EFLAG.zf, equal);
 }
 
-export const stackAndExchangeSemantics: Record<string, HostSemantics> = { enter, cmpxchg8b };
+export const stackAndExchangeSemantics: Record<string, HostSemantics> = { enter, pushAll, popAll, cmpxchg8b };

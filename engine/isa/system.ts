@@ -50,6 +50,8 @@ export const SYSTEM: readonly Definition[] = [
   row('0F FF /r', 'ud0', 'Gv,Ev', 'undefinedInstruction'),
   row('0F AA', 'rsm', '', 'rsm'),
 
+  row('60', 'pusha', '', 'pushAll', { ...sized, ...legacy }),
+  row('61', 'popa', '', 'popAll', { ...sized, ...legacy }),
   row('9C', 'pushf', '', 'pushf', sized),
   row('9D', 'popf', '', 'popf', sized),
   row('FA', 'cli', '', 'cli'),
