@@ -160,7 +160,8 @@ export class Decoder {
     this.index = ZERO_OFFSET;
     this.scale = 0;
     this.displacement = 0;
-    this.immediate = 0;
+    // Without an immediate: ModRM, which x87 instructions report in FOP.
+    this.immediate = Math.max(modRm, 0);
     this.segment = DS;
     this.regNumber = modRm >= 0 ? ((modRm >> 3) & 7) | ((rex & 4) << 1) : (opcode & 7) | ((rex & 1) << 3);
     if (index >= 256 && modRm < 0) this.regNumber = (index & 7) | ((rex & 1) << 3);

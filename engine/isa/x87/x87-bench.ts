@@ -14,6 +14,10 @@ const RAM_BYTES = 0x10000;
 const FLAT_CODE: SegmentCache = { selector: 0x08, base: 0, limit: 0xffff_ffff, attributes: 0xc09b };
 const FLAT_DATA: SegmentCache = { selector: 0x10, base: 0, limit: 0xffff_ffff, attributes: 0xc093 };
 
+const map = buildOpcodeMap(X87, [8, 16, 32]);
+const pages = Math.ceil((layout.FRAMES + RAM_BYTES) / 65536);
+const module = new WebAssembly.Module(buildInterpreter(map, pages, () => {}).bytes);
+
 export class X87Bench {
   readonly core: Core;
   readonly fpu: FpuState;
@@ -22,11 +26,8 @@ export class X87Bench {
   readonly exceptions: number[] = [];
 
   constructor() {
-    const map = buildOpcodeMap(X87, [8, 16, 32]);
-    const pages = Math.ceil((layout.FRAMES + RAM_BYTES) / 65536);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const physical = new PhysicalMemory(memory, RAM_BYTES, 0);
-    const module = new WebAssembly.Module(buildInterpreter(map, pages, () => {}).bytes);
     const nothing = { readPort: () => 0, writePort: () => {}, nowNs: 0, deadline: () => 0 };
     this.core = new Core(memory, physical, nothing, map, [], (imports) => {
       const { exports } = new WebAssembly.Instance(module, { cpu: { ...imports, memory } });
