@@ -30,7 +30,7 @@ const image = () =>
     a.cmp(al, debugConsole);
     must(a, 'e', 'the debug console is there');
 
-    // Fifty lines roll over the screen.
+    // A hundred lines roll over the screen.
     a.mov(ebx, 0);
     a.label('line');
     a.mov(esi, screen + columns * 2);
@@ -44,7 +44,7 @@ const image = () =>
     a.stosw();
     a.loop('cell');
     a.inc(ebx);
-    a.cmp(ebx, 50);
+    a.cmp(ebx, 100);
     a.jb('line');
     a.movzx(eax, word(screen));
     sayValue(a, 'top left ');
@@ -127,5 +127,5 @@ export const board: CorpusGuest = {
   title: 'debug console, VGA text, unclaimed ports and addresses, PCI, ACPI power-off',
   config: () => ({ boot: multiboot(image()) }),
   end: { kind: 'powerOff' },
-  serial: 'top left 0000075a\ncursor 00000080\nport ffffffff\naddress ffffffff\noff\n',
+  serial: 'top left 0000078c\ncursor 00000080\nport ffffffff\naddress ffffffff\noff\n',
 };

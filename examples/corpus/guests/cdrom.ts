@@ -29,8 +29,12 @@ const image = () =>
     write8(a, control, 0);
     a.sti();
 
-    // The signature of a packet device.
+    // The signature of a packet device, as soon as its self test is over.
     write8(a, command + 6, 0xa0);
+    a.label('self.test');
+    in8(a, command + 7);
+    a.test(al, 0x80);
+    a.jnz('self.test');
     in8(a, command + 4);
     a.mov(byte('signature'), al);
     in8(a, command + 5);
@@ -168,5 +172,15 @@ export const cdrom: CorpusGuest = {
   title: 'ATAPI: packets, sense data, capacity, blocks by PIO',
   config: () => ({ boot: multiboot(image()), cdrom: blockImage(patternBytes(blocks * blockBytes, 2)) }),
   end: passed,
-  serial: '',
+  serial: [
+    'signature 0000eb14',
+    'sense key 00000000',
+    'last block 00000077',
+    'block bytes 00000800',
+    'checksum 80493559',
+    'sense key 00000005',
+    'sense code 00000021',
+    'done',
+    '',
+  ].join('\n'),
 };

@@ -1,5 +1,5 @@
 /**
- * The real-time clock (MC146818A data sheet): the date at power-on, 64 periodic interrupts, the alarm of the next second,
+ * The real-time clock (MC146818A data sheet): the date at power-on, 128 periodic interrupts, the alarm of the next second,
  * the update-ended interrupt. Nearly all of its time passes in HLT.
  */
 import { al, byte, dword, eax, ebx } from '../../../properties/index.js';
@@ -43,7 +43,7 @@ const image = () =>
     a.sti();
     a.label('periodic');
     a.hlt();
-    a.cmp(dword('interrupts'), 64);
+    a.cmp(dword('interrupts'), 128);
     a.jb('periodic');
     say(a, 'periodic\n');
 

@@ -49,8 +49,12 @@ const image = () =>
     write8(a, control, 0);
     a.sti();
 
+    // The drive may still be at its self test.
+    a.label('self.test');
+    in8(a, command + 7);
+    a.test(al, 0x80);
+    a.jnz('self.test');
     a.xor(ebx, ebx);
-    write8(a, command + 6, 0xe0);
     start(a, identify, 0);
     a.call('wait');
     a.mov(edi, buffer);
@@ -268,5 +272,12 @@ export const disk: CorpusGuest = {
   title: 'ATA: PIO and bus-master DMA, reads and writes',
   config: () => ({ boot: multiboot(image()), disk: blockImage(patternBytes(diskSectors * 512, 1)) }),
   end: passed,
-  serial: '',
+  serial: [
+    'sectors 00000800',
+    'read c026b7da',
+    'written',
+    'read by DMA',
+    'written by DMA da662e23',
+    '',
+  ].join('\n'),
 };

@@ -6,7 +6,7 @@ import { type Assembler, ax, ds, dword, eax, ebx, ecx, es, esi, esp, ptr, ss } f
 import { type CorpusGuest, multiboot } from '../guest.js';
 import { extraSelector, idtAddress, must, protectedGuest, putDescriptor, say, sayValue, setGate, trapGate } from '../kit.js';
 
-const rounds = 1200;
+const rounds = 2000;
 const notPresent = extraSelector;
 const smallSegment = extraSelector + 8;
 
@@ -105,5 +105,5 @@ export const faults: CorpusGuest = {
   title: 'exceptions with their error codes, a double fault, a triple fault',
   config: () => ({ boot: multiboot(image()) }),
   end: { kind: 'tripleFault' },
-  serial: 'divide\nbound\ninvalid\nsegment\nstack\nprotection\nlimit\noverflow 000004b0\ndouble fault 00000000\n',
+  serial: 'divide\nbound\ninvalid\nsegment\nstack\nprotection\nlimit\noverflow 000007d0\ndouble fault 00000000\n',
 };

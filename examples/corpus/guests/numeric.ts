@@ -74,7 +74,7 @@ const image = () =>
     setGate(a, simdFault, 'simd.fault');
     setGate(a, masterVector, 'timer');
     setUpPics(a, 0xfe, 0xff);
-    startTimer(a, 10_000);
+    startTimer(a, 40_000);
     a.sti();
 
     // The sum of 1/n^2 in 80 bits, in all four rounding modes.

@@ -103,7 +103,7 @@ const image = () =>
     must(a, 'e', 'the write was done again');
 
     // Copies that cross pages, thousands of them, with the TLB flushed in between.
-    a.mov(ecx, 300);
+    a.mov(ecx, 1500);
     a.label('flush');
     a.mov(eax, cr3);
     a.mov(cr3, eax);

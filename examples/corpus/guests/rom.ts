@@ -34,7 +34,7 @@ const romBytes = 0x10000;
 const romSegment = 0xf000;
 const timerVector = 0x20;
 const printVector = 0x40;
-const rounds = 12;
+const rounds = 40;
 
 /** Points a vector of the table at 0 at a label of the ROM. Expects DS to be 0. */
 function setVector(a: Assembler, vector: number, handler: string): void {

@@ -139,11 +139,12 @@ export const serial: CorpusGuest = {
   title: 'a line server with FIFO interrupts in both directions, fed by a script',
   config: () => ({ boot: multiboot(image()) }),
   inputs: [
-    { after: 'ready\n', serial: 'the quick brown fox jumps over the lazy dog\n' },
-    { after: 'DOG\n', serial: 'now at a certain tick\n' },
-    { at: 400_000, serial: 'abc\ndef\n' },
-    { at: 450_000, serial: 'quit\n' },
+    // Waits on the line until the guest has set up its port.
+    { at: 100, serial: 'early\n' },
+    { after: 'EARLY\n', serial: 'the quick brown fox jumps over the lazy dog\nwhile it rains\n' },
+    { after: 'RAINS\n', serial: `${'a long line '.repeat(15)}\n` },
+    { after: 'LINE \n', serial: 'quit\n' },
   ],
   end: passed,
-  serial: 'ready\nTHE QUICK BROWN FOX JUMPS OVER THE LAZY DOG\nNOW AT A CERTAIN TICK\nABC\nDEF\nQUIT\n',
+  serial: `ready\nEARLY\nTHE QUICK BROWN FOX JUMPS OVER THE LAZY DOG\nWHILE IT RAINS\n${'A LONG LINE '.repeat(15)}\nQUIT\n`,
 };

@@ -43,7 +43,7 @@ const tss = { eip: 32, eflags: 36, esp: 56, es: 72, cs: 76, ss: 80, ds: 84, fs: 
 
 const doubleFault = 8;
 const taskVector = 0x40;
-const rounds = 4000;
+const rounds = 16_000;
 
 const image = () =>
   protectedGuest({ extraDescriptors: 5 }, (a) => {

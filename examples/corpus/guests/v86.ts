@@ -24,6 +24,7 @@ import {
   esp,
   offset,
   si,
+  ss,
   word,
 } from '../../../properties/index.js';
 import { type CorpusGuest, multiboot, passed } from '../guest.js';
@@ -105,9 +106,10 @@ const image = () =>
     say(a, 'done\n');
     exit(a, exitSuccess);
 
+    // On the way out of virtual-8086 mode the data segments were cleared: SS is the one that reaches memory.
     a.label('timer');
     a.push(eax);
-    a.inc(dword('ticks'));
+    a.inc(dword('ticks').seg(ss));
     endInterrupt(a, 0);
     a.pop(eax);
     a.iret();
