@@ -67,11 +67,6 @@ export function raise(f: FunctionBuilder, flagsAddress: number, flags: I32 | num
   f.emit(store32(address, load32(address).or(flags)));
 }
 
-/** The 80-bit operand in parameters `index` and `index + 1`. */
-export function f80Parameter(f: FunctionBuilder, index: number): { significand: I64; signExponent: I32 } {
-  return { significand: f.parameter(index, TYPE_I64), signExponent: f.parameter(index + 1, TYPE_I32) };
-}
-
 export function setLocal<T extends typeof TYPE_I32 | typeof TYPE_I64>(
   f: FunctionBuilder,
   type: T,

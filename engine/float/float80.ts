@@ -36,7 +36,7 @@ export interface FloatResult {
   readonly flags: number;
 }
 
-export type FloatClass = 'zero' | 'finite' | 'infinite' | 'nan' | 'unsupported';
+type FloatClass = 'zero' | 'finite' | 'infinite' | 'nan' | 'unsupported';
 
 export function classOf({ significand, signExponent }: Float80): FloatClass {
   const exponent = signExponent & F80_EXPONENT_MAX;

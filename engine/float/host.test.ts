@@ -1,6 +1,6 @@
 /**
  * The host processor as the judge: the same operands, control words and masks through its x87 and SSE units (host-judge.c,
- * built here with gcc) and through the library.
+ * built here with gcc) and through the library. FLOAT_CASES sets the number of cases an operation gets.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

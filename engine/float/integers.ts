@@ -4,7 +4,7 @@ import { I32, I64, select, TYPE_I32, TYPE_I64 } from '../wasm/values.js';
 import { bit, INVALID, PRECISION, ROUNDED_UP, raise, setLocal } from './context.js';
 import { roundsUp } from './round.js';
 
-export interface RoundedInteger {
+interface RoundedInteger {
   readonly magnitude: I64;
   /** PE and C1 as they apply. */
   readonly flags: I32;

@@ -18,7 +18,7 @@ import { defineX87Conversions, type X87Conversions } from './x87-conversions.js'
 import { defineSpecial } from './x87-operands.js';
 import { defineX87Scaling, type X87Scaling } from './x87-scaling.js';
 
-export type X87Functions = X87Arithmetic & X87Compare & X87Conversions & X87Scaling;
+type X87Functions = X87Arithmetic & X87Compare & X87Conversions & X87Scaling;
 export type SseFunctions = SseArithmetic & SseCompare & SseConversions;
 
 export interface FloatLibrary {

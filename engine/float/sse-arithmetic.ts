@@ -101,7 +101,7 @@ function returnNative(
   });
 }
 
-export function returnSseRounded(f: FunctionBuilder, context: FloatContext, format: Format, negative: I32, wide: Wide, control: I32): void {
+function returnSseRounded(f: FunctionBuilder, context: FloatContext, format: Format, negative: I32, wide: Wide, control: I32): void {
   const round = format === FORMAT_F32 ? context.round.toF32 : context.round.toF64;
   const sticky = wide.high.get().or(wide.low.get().ne(0).toI64U());
   f.return(asResult(format, f.callValue(round, TYPE_I64, negative, wide.exponent.get(), sticky, control)));

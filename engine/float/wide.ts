@@ -14,14 +14,14 @@ export interface Wide {
 }
 
 /** A normalised operand; both parts may be evaluated any number of times. */
-export interface Finite {
+interface Finite {
   readonly exponent: I32;
   readonly significand: I64;
 }
 
 const LOW_HALF = 0xffffffffn;
 
-export function multiplyFull(f: FunctionBuilder, a: I64, b: I64): { high: I64; low: I64 } {
+function multiplyFull(f: FunctionBuilder, a: I64, b: I64): { high: I64; low: I64 } {
   const a0 = f.let(a.and(LOW_HALF));
   const a1 = f.let(a.shrU(32));
   const b0 = f.let(b.and(LOW_HALF));
@@ -100,7 +100,7 @@ export function shiftRightSticky(f: FunctionBuilder, high: Local<typeof TYPE_I64
 }
 
 /** Shifts left until bit 63 of high is set; high.low is not zero. */
-export function normaliseWide(f: FunctionBuilder, wide: Wide): void {
+function normaliseWide(f: FunctionBuilder, wide: Wide): void {
   f.if(wide.high.get().eqz(), () => {
     f.set(wide.high, wide.low.get());
     f.set(wide.low, I64.of(0));

@@ -32,7 +32,7 @@ export interface X87Arithmetic {
   readonly sqrt: FunctionReference;
 }
 
-export function returnRounded(f: FunctionBuilder, context: FloatContext, sign: I32, wide: Wide, control: I32): void {
+function returnRounded(f: FunctionBuilder, context: FloatContext, sign: I32, wide: Wide, control: I32): void {
   f.returnCall(context.round.toF80, sign, wide.exponent.get(), wide.high.get(), wide.low.get(), control);
 }
 

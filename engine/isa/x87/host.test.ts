@@ -1,4 +1,7 @@
-/** Every x87 instruction against the host's FPU: random register stacks, tags, words and operands, one instruction. */
+/**
+ * Every x87 instruction against the host's FPU: random register stacks, tags, words and operands, one instruction.
+ * X87_CASES sets the number of cases an instruction gets.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { arch, tmpdir } from 'node:os';

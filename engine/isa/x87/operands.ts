@@ -35,13 +35,13 @@ export function readSource(fpu: Fpu, format: MemoryFormat): Source {
 }
 
 /** A signed integer in memory. */
-export function readInteger(c: Context, linear: I32, bits: 16 | 32 | 64): I64 {
+function readInteger(c: Context, linear: I32, bits: 16 | 32 | 64): I64 {
   const value = c.load(linear, bits as AccessBits);
   if (bits === 64) return toI64(value);
   return (bits === 16 ? toI32(value).extend16S() : toI32(value)).toI64S();
 }
 
-export function read80(c: Context, linear: I32): Extended {
+function read80(c: Context, linear: I32): Extended {
   const significand = toI64(c.load(linear, 64));
   return { significand, signExponent: toI32(c.load(linear.add(8), 16)) };
 }
