@@ -5,7 +5,7 @@
 import type { TickSource } from '../clock/clock.js';
 import { Decoder, INSTRUCTION_LIMIT_BYTES } from '../isa/decoder.js';
 import type { OpcodeMap } from '../isa/opcode-map.js';
-import { HANDLER, RECORD } from '../isa/record.js';
+import { BLOCK_LIMIT, HANDLER, RECORD } from '../isa/record.js';
 import { Mmu, PrivilegedMemory } from '../mmu/linear-memory.js';
 import { Paging } from '../mmu/paging.js';
 import type { PhysicalMemory } from '../mmu/physical-memory.js';
@@ -278,8 +278,9 @@ export class Core implements Cpu, TickSource {
     }
   }
 
-  /** Fewer ticks are left than the next block has. */
+  /** Fewer ticks are left than the next block has, or the budget was cut short to get here. */
   private finishBudget(): 'ok' | 'tripleFault' {
+    if (this.board.deadline() - this.tick >= BLOCK_LIMIT) return 'ok';
     while (this.tick < this.board.deadline()) {
       const result = this.step();
       if (result === 'tripleFault' || this.wantsAttention() || this.careful) return result;
