@@ -257,6 +257,8 @@ export class Core implements Cpu, TickSource {
       }
       return 'ok';
     }
+    // An interrupt that waits behind STI or MOV SS for one more instruction.
+    if (this.wantsAttention()) return this.step();
     if (this.code.full) this.code.clear();
     this.setBudget(this.board.deadline());
     const record = this.lookup();
