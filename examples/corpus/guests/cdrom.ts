@@ -167,17 +167,28 @@ const image = () =>
     a.reserve(12);
   });
 
+/** Blocks that differ in their first bytes only, so that the trace, which contains them, stays small. */
+function contents(): Uint8Array {
+  const bytes = new Uint8Array(blocks * blockBytes);
+  const pattern = patternBytes(blockBytes, 2);
+  for (let block = 0; block < blocks; block++) {
+    bytes.set(pattern, block * blockBytes);
+    bytes.set([block, 255 - block], block * blockBytes);
+  }
+  return bytes;
+}
+
 export const cdrom: CorpusGuest = {
   name: 'cdrom',
   title: 'ATAPI: packets, sense data, capacity, blocks by PIO',
-  config: () => ({ boot: multiboot(image()), cdrom: blockImage(patternBytes(blocks * blockBytes, 2)) }),
+  config: () => ({ boot: multiboot(image()), cdrom: blockImage(contents()) }),
   end: passed,
   serial: [
     'signature 0000eb14',
     'sense key 00000000',
     'last block 00000077',
     'block bytes 00000800',
-    'checksum 80493559',
+    'checksum 00000000',
     'sense key 00000005',
     'sense code 00000021',
     'done',

@@ -267,17 +267,24 @@ const image = () =>
     }
   });
 
+/** Empty but for the sectors that are read, so that the trace, which contains it, stays small. */
+function contents(): Uint8Array {
+  const bytes = new Uint8Array(diskSectors * 512);
+  bytes.set(patternBytes(40 * 512, 1), 100 * 512);
+  return bytes;
+}
+
 export const disk: CorpusGuest = {
   name: 'disk',
   title: 'ATA: PIO and bus-master DMA, reads and writes',
-  config: () => ({ boot: multiboot(image()), disk: blockImage(patternBytes(diskSectors * 512, 1)) }),
+  config: () => ({ boot: multiboot(image()), disk: blockImage(contents()) }),
   end: passed,
   serial: [
     'sectors 00000800',
-    'read c026b7da',
+    'read ffbe354d',
     'written',
     'read by DMA',
-    'written by DMA da662e23',
+    'written by DMA 1563f787',
     '',
   ].join('\n'),
 };

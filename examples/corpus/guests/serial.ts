@@ -142,9 +142,9 @@ export const serial: CorpusGuest = {
     // Waits on the line until the guest has set up its port.
     { at: 100, serial: 'early\n' },
     { after: 'EARLY\n', serial: 'the quick brown fox jumps over the lazy dog\nwhile it rains\n' },
-    { after: 'RAINS\n', serial: `${'a long line '.repeat(15)}\n` },
+    { after: 'RAINS\n', serial: `${'a long line '.repeat(100)}\n` },
     { after: 'LINE \n', serial: 'quit\n' },
   ],
   end: passed,
-  serial: `ready\nEARLY\nTHE QUICK BROWN FOX JUMPS OVER THE LAZY DOG\nWHILE IT RAINS\n${'A LONG LINE '.repeat(15)}\nQUIT\n`,
+  serial: `ready\nEARLY\nTHE QUICK BROWN FOX JUMPS OVER THE LAZY DOG\nWHILE IT RAINS\n${'A LONG LINE '.repeat(100)}\nQUIT\n`,
 };
