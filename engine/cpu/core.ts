@@ -251,7 +251,7 @@ export class Core implements Cpu, TickSource {
    */
   execute(): 'ok' | 'tripleFault' {
     if (this.careful || this.stepOnly) {
-      while (this.tick < this.board.deadline()) {
+      while ((this.careful || this.stepOnly) && this.tick < this.board.deadline()) {
         const result = this.step();
         if (result === 'tripleFault' || this.wantsAttention()) return result;
       }

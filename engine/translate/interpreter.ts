@@ -226,6 +226,8 @@ function buildRun(f: FunctionBuilder, map: OpcodeMap, runtime: Runtime, outlined
             f.set(next, load32(rec, RECORD.link));
             f.brIf(next.get(), labels.enter);
             f.set(target, to);
+            // Only branches within the page are linked; the immediate is the target's offset in the page.
+            f.brIf(load32(rec, RECORD.immediate).geU(0x1000), labels.jump);
             f.set(next, f.callValue(runtime.resolveLinked, TYPE_I32, target.get(), rec));
             f.if(next.get().eqz(), () => {
               refund(remaining().sub(1));
