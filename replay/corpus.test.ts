@@ -18,8 +18,11 @@ describe('the corpus', () => {
   it('replays in every tier', async () => {
     const verdicts = await verify(traces, { tiers: ['auto', 'interpreter', 'step'] });
     expect(verdicts).toHaveLength(3 * traces.length);
-    expect(verdicts.filter(({ outcome }) => outcome !== 'agrees').map(({ path, tier, problem }) => [nameOf(path), tier, problem])).toEqual([]);
-    for (const path of traces) expect(new Set(verdicts.filter((verdict) => verdict.path === path).map(({ digest }) => digest)).size).toBe(1);
+    expect(verdicts.filter(({ outcome }) => outcome !== 'agrees').map(({ path, tier, problem }) => [nameOf(path), tier, problem])).toEqual(
+      [],
+    );
+    for (const path of traces)
+      expect(new Set(verdicts.filter((verdict) => verdict.path === path).map(({ digest }) => digest)).size).toBe(1);
   });
 
   it.each(corpusGuests.map((guest) => [guest.name, guest] as const))('%s is recorded again as it was', async (name, guest) => {

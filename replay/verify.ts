@@ -5,7 +5,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Tier } from '../engine/index.js';
 import type { Divergence } from './divergence.js';
@@ -88,25 +87,26 @@ export function verifyStatus(verdicts: readonly Verdict[]): number {
 
 /** The worker stands beside this file, compiled or (in this repository) as source. */
 function startWorker(): Worker {
-  const own = fileURLToPath(import.meta.url);
-  const fromSource = own.endsWith('.ts');
-  return new Worker(own.replace(/verify(\.[jt]s)$/, 'verify-worker$1'), fromSource ? { execArgv: ['--import', 'tsx'] } : {});
+  const entry = import.meta.url.replace(/verify(\.[jt]s)$/, 'verify-worker$1');
+  if (entry.endsWith('.js')) return new Worker(new URL(entry));
+  return new Worker(new URL('source-worker.mjs', entry), { workerData: { entry }, execArgv: [] });
 }
 
 /** A worker that dies takes its trace down, not the others. */
 function judge(worker: Worker, job: VerifyJob): Promise<{ verdict: Verdict; crashed: boolean }> {
   return new Promise((resolve) => {
     const finish = (verdict: Verdict, crashed: boolean): void => {
-      worker.removeAllListeners();
+      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
       resolve({ verdict, crashed });
     };
     const crash = (message: string): void => {
       const { path, tier } = job;
       finish({ path, tier, outcome: 'unreadable', problem: `the replay broke down: ${message}`, ticks: 0, digest: '', seconds: 0 }, true);
     };
-    worker.once('message', (verdict: Verdict) => finish(verdict, false));
-    worker.once('error', (error) => crash(error.message.split('\n')[0] as string));
-    worker.once('exit', (code) => crash(`its thread ended with status ${code}`));
+    const onMessage = (verdict: Verdict): void => finish(verdict, false);
+    const onError = (error: Error): void => crash(error.message.split('\n')[0] as string);
+    const onExit = (code: number): void => crash(`its thread ended with status ${code}`);
+    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
     worker.postMessage(job);
   });
 }
