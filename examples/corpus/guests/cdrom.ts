@@ -75,7 +75,7 @@ const image = () =>
     a.label('sum');
     a.lodsd();
     a.rol(ebx, 1);
-    a.xor(ebx, eax);
+    a.add(ebx, eax);
     a.loop('sum');
     a.cmp(dword('block'), 96);
     a.jb('read');
@@ -188,7 +188,7 @@ export const cdrom: CorpusGuest = {
     'sense key 00000000',
     'last block 00000077',
     'block bytes 00000800',
-    'checksum 00000000',
+    'checksum d5be44de',
     'sense key 00000005',
     'sense code 00000021',
     'done',
