@@ -41,7 +41,7 @@ export class ScriptError extends Error {
 }
 
 const byte = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255));
-const serialText = v.union([v.pipe(v.string(), v.nonEmpty()), v.array(byte)], 'must be text or a list of bytes');
+const serialText = v.union([v.pipe(v.string(), v.nonEmpty('must not be empty')), v.array(byte)], 'must be text or a list of bytes');
 const signed = (bits: number) =>
   v.optional(v.pipe(v.number(), v.integer(), v.minValue(-(2 ** (bits - 1))), v.maxValue(2 ** (bits - 1) - 1)), 0);
 const lineSchema = v.strictObject({
@@ -49,8 +49,8 @@ const lineSchema = v.strictObject({
   after: v.optional(
     v.union(
       [
-        v.pipe(v.string(), v.nonEmpty()),
-        v.strictObject({ pattern: v.pipe(v.string(), v.nonEmpty()), regex: v.optional(v.boolean(), false) }),
+        v.pipe(v.string(), v.nonEmpty('must not be empty')),
+        v.strictObject({ pattern: v.pipe(v.string(), v.nonEmpty('must not be empty')), regex: v.optional(v.boolean(), false) }),
       ],
       'must be text or {"pattern": text, "regex": true or false}',
     ),
@@ -58,7 +58,7 @@ const lineSchema = v.strictObject({
   serial: v.optional(serialText),
   serial0: v.optional(serialText),
   serial1: v.optional(serialText),
-  keys: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  keys: v.optional(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
   mouse: v.optional(
     v.strictObject({ dx: signed(16), dy: signed(16), wheel: signed(8), buttons: v.optional(v.pipe(byte, v.maxValue(31)), 0) }),
   ),

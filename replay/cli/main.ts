@@ -2,13 +2,6 @@
 /**
  * The `replay86` command.
  */
-import { runProgram } from './program.js';
+import { runCommandLine } from './program.js';
 
-runProgram(process.argv.slice(2)).then(
-  (status) => {
-    process.exitCode = status;
-  },
-  async (error: unknown) => {
-    process.exitCode = (await import('./failure.js')).reportFailure(error);
-  },
-);
+process.exitCode = await runCommandLine(process.argv.slice(2));

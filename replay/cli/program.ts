@@ -9,8 +9,16 @@ import { parseMemory, parsePositive, parseSeed, parseTick, parseTier, parseTiers
 
 const TIER_DESCRIPTION = 'execution tier: auto, interpreter or step; never changes the result';
 
-/** Parses `args` (without node and script) and runs the command. @returns the exit status. */
-export async function runProgram(args: readonly string[]): Promise<number> {
+/** Runs the command line. Says on stderr what went wrong. @returns the exit status. */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  try {
+    return await runProgram(args);
+  } catch (error) {
+    return (await import('./failure.js')).reportFailure(error);
+  }
+}
+
+async function runProgram(args: readonly string[]): Promise<number> {
   let status = 0;
   const program = createProgram((result) => {
     status = result;
