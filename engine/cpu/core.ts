@@ -74,7 +74,8 @@ export class Core implements Cpu, TickSource {
   /** A record whose handler was replaced by `leave`, and what it was. */
   private patched = 0;
   private patchedHandler = 0;
-  private readonly jumpSlots: number[] = [];
+  /** Linear pages that the jump cache has entries of. */
+  private readonly jumpPages = new Set<number>();
   private readonly limits = new Map<number, number>([[FLAT_LIMIT, 0]]);
   private readonly fetchBuffer = new Uint8Array(INSTRUCTION_LIMIT_BYTES);
   /** DR6 bits of data breakpoints that the instruction under way has hit. */
@@ -396,7 +397,7 @@ export class Core implements Cpu, TickSource {
     state.set32(slot, linear);
     state.set32(slot + 4, mode);
     state.set32(slot + 8, record);
-    if (this.jumpSlots.length < layout.JUMP_CACHE_ENTRIES) this.jumpSlots.push(slot);
+    this.jumpPages.add(linear >>> 12);
     return record;
   }
 
@@ -421,10 +422,15 @@ export class Core implements Cpu, TickSource {
 
   private translationsDropped(page: number | undefined): void {
     const { state } = this;
-    for (const slot of this.jumpSlots) {
-      if (page === undefined || ((state.get32(slot) ^ page) & ~0xfff) === 0) state.set32(slot + 4, -1);
+    if (page === undefined) {
+      if (this.jumpPages.size > 0) state.u8.fill(0xff, layout.JUMP_CACHE, layout.JUMP_CACHE + layout.JUMP_CACHE_BYTES);
+      this.jumpPages.clear();
+    } else if (this.jumpPages.delete(page >>> 12)) {
+      for (let slot = layout.JUMP_CACHE; slot < layout.JUMP_CACHE + layout.JUMP_CACHE_BYTES; slot += layout.JUMP_CACHE_ENTRY_BYTES) {
+        // No mode has this number: the entry fits nothing.
+        if (state.get32(slot) >>> 12 === page >>> 12) state.set32(slot + 4, -1);
+      }
     }
-    if (page === undefined) this.jumpSlots.length = 0;
     if (this.record === 0) return;
     const current = (state.get32(layout.CODE_PAGE_EIP) + state.segmentBase(layout.CS)) >>> 0;
     if (page === undefined || page === current) this.leaveAfterCurrent();
@@ -584,11 +590,15 @@ export class Core implements Cpu, TickSource {
     const code = (attributes & ATTRIBUTE.code) !== 0;
     const expandDown = !code && (attributes & ATTRIBUTE.expandDownOrConforming) !== 0;
     const simple = present && !expandDown && (index < 6);
-    const bound = (allowed: boolean): bigint => (simple && allowed ? BigInt(limit) + 1n : 0n);
     const readable = !code || (attributes & ATTRIBUTE.readWrite) !== 0;
     const writable = !code && (attributes & ATTRIBUTE.readWrite) !== 0;
-    state.i64[(at + layout.SEGMENT.readBytes) >>> 3] = bound(readable);
-    state.i64[(at + layout.SEGMENT.writeBytes) >>> 3] = bound(writable);
+    // limit + 1 as 64 bits.
+    const low = (limit + 1) | 0;
+    const high = low === 0 ? 1 : 0;
+    state.set32(at + layout.SEGMENT.readBytes, simple && readable ? low : 0);
+    state.set32(at + layout.SEGMENT.readBytes + 4, simple && readable ? high : 0);
+    state.set32(at + layout.SEGMENT.writeBytes, simple && writable ? low : 0);
+    state.set32(at + layout.SEGMENT.writeBytes + 4, simple && writable ? high : 0);
     return simple && readable && writable && limit === FLAT_LIMIT && state.segmentBase(index) === 0;
   }
 

@@ -98,15 +98,14 @@ export class Tlb {
       this.tables.clear();
       this.futileWrites = 0;
     } else {
-      const survivors = new Set<number>();
-      this.forEachFilled((entry) => {
-        if (this.global[this.flagIndex(entry)] === 0) this.invalidate(entry);
-        else if (this.words[entry] !== TLB_INVALID) survivors.add(entry);
-      });
+      // Entries may be listed twice; a list that has overflowed is made anew from the tables.
+      const listed = this.filledCount <= this.filled.length;
+      const count = listed ? this.filledCount : 2 * TLB_ENTRIES;
       this.filledCount = 0;
-      for (const entry of survivors) {
-        if (this.filledCount < this.filled.length) this.filled[this.filledCount] = entry;
-        this.filledCount++;
+      for (let i = 0; i < count; i++) {
+        const entry = listed ? (this.filled[i] as number) : SUPERVISOR + i * ENTRY_WORDS;
+        if (this.global[this.flagIndex(entry)] === 0) this.invalidate(entry);
+        else if (this.words[entry] !== TLB_INVALID) this.filled[this.filledCount++] = entry;
       }
     }
     this.onDropped(undefined);
