@@ -1,9 +1,10 @@
 /**
  * A recording of a guest of the corpus: a trace with its images in it, and proof that the guest did what it should.
  */
+
+import type { BlockImage, MachineConfig } from '../../engine/index.js';
 import { record } from '../../replay/index.js';
 import { type ByteSource, bytesSource, nodeCodec, packTrace, readTrace, traceIdentity } from '../../traces/index.js';
-import type { BlockImage, MachineConfig } from '../../engine/index.js';
 import type { CorpusGuest } from './guest.js';
 
 /** Close together, so that a replay that goes wrong says so near the place. */

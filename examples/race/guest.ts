@@ -4,23 +4,20 @@
  *
  * It has a bug, and it is the kind that survives a week on the desk. README.md explains it.
  */
+import { type Assembled, type Assembler, al, ax, bl, byte, dl, dword, eax, ebx, ecx, edi, edx, word } from '../../properties/index.js';
 import {
-  type Assembled,
-  type Assembler,
-  al,
-  bl,
-  byte,
-  dl,
-  dword,
-  dx,
-  eax,
-  ebx,
-  ecx,
-  edi,
-  edx,
-  word,
-} from '../../properties/index.js';
-import { endInterrupt, exit, exitFailure, in8, interruptGate, masterVector, protectedGuest, say, setGate, setUpPics, write8 } from '../corpus/kit.js';
+  endInterrupt,
+  exit,
+  exitFailure,
+  in8,
+  interruptGate,
+  masterVector,
+  protectedGuest,
+  say,
+  setGate,
+  setUpPics,
+  write8,
+} from '../corpus/kit.js';
 
 /** Exit value of a failed assertion. */
 export const assertionFailed = exitFailure;
@@ -33,8 +30,11 @@ const sensors = 8;
 const screen = 0xb8000;
 const columns = 80;
 const barRow = 4;
-const barCell = 0x1fdb;
-const emptyCell = 0x1f20;
+const textColour = 0x1f00;
+const barColour = 0x1a00;
+const alarmColour = 0x1c00;
+const block = 0xdb;
+const alarmCell = 60;
 
 export function buildGuest(): Assembled {
   return protectedGuest({}, (a) => {
@@ -112,6 +112,7 @@ function parser(a: Assembler): void {
 
   a.label('parse.sensor');
   a.movzx(edx, dl);
+  a.dec(edx);
   a.and(edx, sensors - 1);
   a.mov(dword('sensor'), edx);
   a.mov(dword('number'), 0);
@@ -126,29 +127,36 @@ function parser(a: Assembler): void {
   a.ret();
 }
 
-/** Draws every bar anew: a reading of 320 fills the line. It takes the processor as long as several bytes take to arrive. */
+/**
+ * Draws every bar anew: a reading of 320 fills the line, what is above the alarm level is red. It takes the processor as long
+ * as some bytes take to arrive, the longer the higher the readings are.
+ */
 function display(a: Assembler): void {
   a.label('draw');
   a.xor(ebx, ebx);
   a.label('draw.bar');
-  a.mov(eax, dword('readings', ebx, 4));
-  a.shr(eax, 2);
   a.imul(edi, ebx, 2 * columns * 2);
   a.add(edi, screen + barRow * columns * 2);
-  a.mov(edx, ebx);
-  a.add(edx, 0x1f61);
-  a.mov(word(edi), dx);
-  a.xor(ecx, ecx);
+  a.mov(eax, ebx);
+  a.add(eax, textColour + 0x61);
+  a.stosw();
+  a.mov(edx, edi);
+  a.mov(eax, textColour + 0x20);
+  a.mov(ecx, columns - 1);
+  a.rep().stosw();
+  a.mov(ecx, dword('readings', ebx, 4));
+  a.shr(ecx, 2);
   a.label('draw.cell');
-  a.mov(dx, emptyCell);
-  a.cmp(ecx, eax);
-  a.jae('draw.put');
-  a.mov(dx, barCell);
+  a.dec(ecx);
+  a.js('draw.next');
+  a.mov(eax, barColour + block);
+  a.cmp(ecx, alarmCell);
+  a.jb('draw.put');
+  a.mov(eax, alarmColour + block);
   a.label('draw.put');
-  a.mov(word(edi, ecx, 2, 4), dx);
-  a.inc(ecx);
-  a.cmp(ecx, columns - 2);
-  a.jb('draw.cell');
+  a.mov(word(edx, ecx, 2), ax);
+  a.jmp('draw.cell');
+  a.label('draw.next');
   a.inc(ebx);
   a.cmp(ebx, sensors);
   a.jb('draw.bar');

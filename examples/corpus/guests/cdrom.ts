@@ -4,7 +4,21 @@
  */
 import { type Assembler, ah, al, ax, byte, dword, dx, eax, ebx, ecx, edi, edx, esi, offset, word } from '../../../properties/index.js';
 import { blockImage, type CorpusGuest, multiboot, passed, patternBytes } from '../guest.js';
-import { endInterrupt, exit, exitSuccess, freeAddress, in8, must, protectedGuest, say, sayValue, setGate, setUpPics, slaveVector, write8 } from '../kit.js';
+import {
+  endInterrupt,
+  exit,
+  exitSuccess,
+  freeAddress,
+  in8,
+  must,
+  protectedGuest,
+  say,
+  sayValue,
+  setGate,
+  setUpPics,
+  slaveVector,
+  write8,
+} from '../kit.js';
 
 const blockBytes = 2048;
 const blocks = 120;

@@ -5,7 +5,22 @@
  */
 import { type Assembler, al, byte, dword, dx, eax, ebx, ecx, edi, edx, esi } from '../../../properties/index.js';
 import { blockImage, type CorpusGuest, multiboot, passed, patternBytes } from '../guest.js';
-import { endInterrupt, exit, exitSuccess, freeAddress, in8, must, out8, protectedGuest, say, sayValue, setGate, setUpPics, slaveVector, write8 } from '../kit.js';
+import {
+  endInterrupt,
+  exit,
+  exitSuccess,
+  freeAddress,
+  in8,
+  must,
+  out8,
+  protectedGuest,
+  say,
+  sayValue,
+  setGate,
+  setUpPics,
+  slaveVector,
+  write8,
+} from '../kit.js';
 
 const diskSectors = 2048;
 const sectorWords = 256;
@@ -279,12 +294,5 @@ export const disk: CorpusGuest = {
   title: 'ATA: PIO and bus-master DMA, reads and writes',
   config: () => ({ boot: multiboot(image()), disk: blockImage(contents()) }),
   end: passed,
-  serial: [
-    'sectors 00000800',
-    'read ffbe354d',
-    'written',
-    'read by DMA',
-    'written by DMA 1563f787',
-    '',
-  ].join('\n'),
+  serial: ['sectors 00000800', 'read ffbe354d', 'written', 'read by DMA', 'written by DMA 1563f787', ''].join('\n'),
 };

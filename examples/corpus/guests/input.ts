@@ -4,7 +4,20 @@
  */
 import { al, byte, dword, eax, ebx } from '../../../properties/index.js';
 import { type CorpusGuest, multiboot, passed } from '../guest.js';
-import { endInterrupt, exit, exitSuccess, masterVector, must, protectedGuest, say, sayValue, setGate, setUpPics, slaveVector, write8 } from '../kit.js';
+import {
+  endInterrupt,
+  exit,
+  exitSuccess,
+  masterVector,
+  must,
+  protectedGuest,
+  say,
+  sayValue,
+  setGate,
+  setUpPics,
+  slaveVector,
+  write8,
+} from '../kit.js';
 
 const data = 0x60;
 const command = 0x64;

@@ -4,17 +4,17 @@
  * and 11).
  */
 import {
+  type Assembler,
   al,
   ax,
-
   dword,
   eax,
   ebx,
   ecx,
-
   esp,
   mm0,
   mm1,
+  offset,
   ptr,
   qword,
   st0,
@@ -26,8 +26,6 @@ import {
   xmm2,
   xmm3,
   xmmword,
-  type Assembler,
-  offset,
 } from '../../../properties/index.js';
 import { type CorpusGuest, multiboot, passed } from '../guest.js';
 import {

@@ -2,7 +2,25 @@
  * Ring 3 and ring 0 (Intel SDM volume 3, chapters 5 and 6): system calls by INT, by call gate and by SYSENTER; what a user
  * program may not do ends in faults that the kernel counts and skips; a timer interrupts both rings.
  */
-import { type Assembler, al, ax, cr0, dword, ds, eax, ebx, ecx, edx, es, esi, esp, far, offset, ptr, word } from '../../../properties/index.js';
+import {
+  type Assembler,
+  al,
+  ax,
+  cr0,
+  ds,
+  dword,
+  eax,
+  ebx,
+  ecx,
+  edx,
+  es,
+  esi,
+  esp,
+  far,
+  offset,
+  ptr,
+  word,
+} from '../../../properties/index.js';
 import { type CorpusGuest, multiboot, passed } from '../guest.js';
 import {
   callGate,
@@ -12,7 +30,6 @@ import {
   exit,
   exitSuccess,
   extraSelector,
-
   interruptGate,
   masterVector,
   must,
@@ -54,7 +71,7 @@ const image = () =>
     a.mov(word(offset('gdt', extraSelector + 24)), ax);
     a.shr(eax, 16);
     a.mov(word(offset('gdt', extraSelector + 30)), ax);
-    a.mov(dword(offset('gdt', extraSelector + 26)), ((((callGate | 0x60) << 24) | (1 << 16) | codeSelector) >>> 0));
+    a.mov(dword(offset('gdt', extraSelector + 26)), (((callGate | 0x60) << 24) | (1 << 16) | codeSelector) >>> 0);
     setGate(a, systemCall, 'system.call', interruptGate, 3);
     setGate(a, 13, 'general.protection');
     setGate(a, masterVector, 'timer');

@@ -13,6 +13,7 @@ import {
   cs,
   cx,
   ds,
+  dword,
   dx,
   eax,
   ebx,
@@ -24,7 +25,6 @@ import {
   si,
   sp,
   ss,
-  dword,
   word,
 } from '../../../properties/index.js';
 import type { CorpusGuest } from '../guest.js';

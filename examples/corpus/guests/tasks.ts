@@ -3,17 +3,7 @@
  * called and returns by IRET, one behind a task gate that handles an interrupt, and a double fault that a task of its own
  * survives.
  */
-import {
-  ax,
-  cr0,
-  dword,
-  eax,
-  ebx,
-  ecx,
-  far,
-  offset,
-  word,
-} from '../../../properties/index.js';
+import { ax, cr0, dword, eax, ebx, ecx, far, offset, word } from '../../../properties/index.js';
 import { type CorpusGuest, multiboot, passed } from '../guest.js';
 import {
   codeSelector,

@@ -4,7 +4,19 @@
  */
 import { al, dword, eax, ebx, ecx, edx } from '../../../properties/index.js';
 import { type CorpusGuest, multiboot, passed } from '../guest.js';
-import { endInterrupt, exit, exitSuccess, masterVector, must, protectedGuest, say, setGate, setUpPics, startTimer, write8 } from '../kit.js';
+import {
+  endInterrupt,
+  exit,
+  exitSuccess,
+  masterVector,
+  must,
+  protectedGuest,
+  say,
+  setGate,
+  setUpPics,
+  startTimer,
+  write8,
+} from '../kit.js';
 
 const interruptsInHlt = 50;
 const interruptsInLoop = 8;
