@@ -2,6 +2,7 @@
 import * as layout from '../cpu/layout.js';
 import { toI32, toI64, zeroExtended } from '../translate/int.js';
 import type { Context } from '../translate/context.js';
+import type { Code } from '../wasm/bytes.js';
 import { load32, store8 } from '../wasm/memory-access.js';
 import { I32, select } from '../wasm/values.js';
 import { ADDRESSING } from './record.js';
@@ -151,7 +152,7 @@ const storeAhIntoFlags: Semantics = (c) => {
   c.flags.setLow(bit(0), bit(2), bit(4), bit(6), bit(7), overflow);
 };
 
-const storeAh = (value: I32): number[] => store8(I32.of(0), value, layout.EAX + 1);
+const storeAh = (value: I32): Code => store8(I32.of(0), value, layout.EAX + 1);
 
 /** Suffixes of condition codes 0-15. */
 export const CONDITIONS = ['o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g'];

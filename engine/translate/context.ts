@@ -15,6 +15,7 @@ import { MODE_STACK_32 } from '../cpu/mode.js';
 import type { FloatLibrary } from '../float/library.js';
 import type { Form, Operand, OperandSize } from '../isa/definition.js';
 import { operandBits } from '../isa/definition.js';
+import type { Code } from '../wasm/bytes.js';
 import type { FunctionBuilder, FunctionReference, Local } from '../wasm/function-builder.js';
 import {
   load8U,
@@ -99,7 +100,7 @@ export abstract class Context {
 
   // --- values ---------------------------------------------------------------------------------------------------
 
-  let<V extends { code: number[] }>(value: V): V {
+  let<V extends { readonly code: Code }>(value: V): V {
     return this.f.let(value as never) as V;
   }
 

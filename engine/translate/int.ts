@@ -1,11 +1,12 @@
 /** Integers of the operand size: i32 for 8, 16 and 32 bits, i64 for 64. Upper bits are unspecified unless said. */
 import type { OperandSize } from '../isa/definition.js';
+import type { Code } from '../wasm/bytes.js';
 import { I32, I64 } from '../wasm/values.js';
 
 /** What i32 and i64 have in common, so that one semantics serves all operand sizes. Both operands have one type. */
 export interface Int {
   readonly type: I32['type'] | I64['type'];
-  readonly code: number[];
+  readonly code: Code;
   eqz(): I32;
   eq(other: Int | bigint | number): I32;
   ne(other: Int | bigint | number): I32;

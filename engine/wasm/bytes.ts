@@ -1,6 +1,9 @@
 /** LEB128 and string encoding of the WebAssembly binary format (core specification, section 5.2). */
 export type Bytes = number[];
 
+/** Code as a tree whose leaves, from left to right, are its bytes: putting code together copies none of it. */
+export type Code = readonly (number | Code)[];
+
 export function unsignedLeb(value: number): Bytes {
   const out: Bytes = [];
   let rest = value;
@@ -43,8 +46,4 @@ export function signedLeb64(value: bigint): Bytes {
 /** Names are ASCII throughout the engine. */
 export function name(text: string): Bytes {
   return [...unsignedLeb(text.length), ...Array.from(text, (character) => character.charCodeAt(0))];
-}
-
-export function vector(items: readonly Bytes[]): Bytes {
-  return [...unsignedLeb(items.length), ...items.flat()];
 }

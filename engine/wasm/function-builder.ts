@@ -1,5 +1,5 @@
 /** Builds one WebAssembly function: locals, statements, structured control (core specification, section 5.4.1). */
-import { type Bytes, unsignedLeb } from './bytes.js';
+import { type Bytes, type Code, unsignedLeb } from './bytes.js';
 import { I32, type Value, type ValueOf, type ValueType, TYPE_I32, valueOf } from './values.js';
 
 export interface FunctionType {
@@ -19,16 +19,19 @@ export interface Label {
 }
 
 export class Local<T extends ValueType = ValueType> {
+  private readonly value: ValueOf[T];
   constructor(
     readonly type: T,
     readonly index: number,
-  ) {}
+  ) {
+    this.value = valueOf(type, [0x20, ...unsignedLeb(index)]);
+  }
   get(): ValueOf[T] {
-    return valueOf(this.type, [0x20, ...unsignedLeb(this.index)]);
+    return this.value;
   }
   /** Sets the local and leaves the value on the stack. */
   tee(value: ValueOf[T]): ValueOf[T] {
-    return valueOf(this.type, [...(value as Value).code, 0x22, ...unsignedLeb(this.index)]);
+    return valueOf(this.type, [(value as Value).code, 0x22, ...unsignedLeb(this.index)]);
   }
 }
 
@@ -74,8 +77,11 @@ export class FunctionBuilder {
     this.scopeLocals = outer;
   }
 
-  emit(code: Bytes): void {
-    for (const byte of code) this.code.push(byte);
+  emit(code: Code): void {
+    for (const part of code) {
+      if (typeof part === 'number') this.code.push(part);
+      else this.emit(part);
+    }
   }
 
   set<T extends ValueType>(local: Local<T>, value: ValueOf[T]): void {
@@ -95,7 +101,7 @@ export class FunctionBuilder {
     this.emit([0x1a]);
   }
 
-  private nest(opcode: Bytes, body: (label: Label) => void): void {
+  private nest(opcode: Code, body: (label: Label) => void): void {
     this.emit(opcode);
     this.depth += 1;
     body({ depth: this.depth });
@@ -186,33 +192,31 @@ export class FunctionBuilder {
     return locals;
   }
 
-  private callCode(target: FunctionReference, args: readonly (Value | number)[]): Bytes {
+  private callCode(target: FunctionReference, args: readonly (Value | number)[]): Code {
     if (args.length !== target.type.parameters.length) throw new Error('call: wrong number of arguments');
-    const out: Bytes = [];
-    args.forEach((arg, i) => {
+    const operands = args.map((arg, i) => {
       const value = typeof arg === 'number' ? I32.of(arg) : arg;
       if (value.type !== target.type.parameters[i]) throw new Error(`call: argument ${i} has another type`);
-      out.push(...value.code);
+      return value.code;
     });
-    out.push(0x10, ...unsignedLeb(target.index));
-    return out;
+    return [...operands, 0x10, ...unsignedLeb(target.index)];
   }
 
   /** `call_indirect` through table 0 for a function type that gives one i32. */
   callIndirectI32(typeIndex: number, tableIndex: I32, ...args: Value[]): I32 {
-    return valueOf(TYPE_I32, [...args.flatMap((arg) => arg.code), ...tableIndex.code, 0x11, ...unsignedLeb(typeIndex), 0]);
+    return valueOf(TYPE_I32, [...args.map((arg) => arg.code), tableIndex.code, 0x11, ...unsignedLeb(typeIndex), 0]);
   }
 
   fillMemory(address: I32, byte: I32, length: I32): void {
-    this.emit([...address.code, ...byte.code, ...length.code, 0xfc, 11, 0]);
+    this.emit([address.code, byte.code, length.code, 0xfc, 11, 0]);
   }
 
   copyMemory(to: I32, from: I32, length: I32): void {
-    this.emit([...to.code, ...from.code, ...length.code, 0xfc, 10, 0, 0]);
+    this.emit([to.code, from.code, length.code, 0xfc, 10, 0, 0]);
   }
 
   /** The function body as the code section wants it, size included. */
-  finish(): Bytes {
+  finish(): Uint8Array {
     if (this.depth !== 0) throw new Error('a block is still open');
     const groups: [number, ValueType][] = [];
     for (const type of this.localTypes) {
@@ -220,11 +224,12 @@ export class FunctionBuilder {
       if (last !== undefined && last[1] === type) last[0] += 1;
       else groups.push([1, type]);
     }
-    const head = [...unsignedLeb(groups.length), ...groups.flatMap(([count, type]) => [...unsignedLeb(count), type])];
-    const size = unsignedLeb(head.length + this.code.length + 1);
-    const out: Bytes = [...size, ...head];
-    for (const byte of this.code) out.push(byte);
-    out.push(0x0b);
-    return out;
+    const locals = [...unsignedLeb(groups.length), ...groups.flatMap(([count, type]) => [...unsignedLeb(count), type])];
+    const head = [...unsignedLeb(locals.length + this.code.length + 1), ...locals];
+    const body = new Uint8Array(head.length + this.code.length + 1);
+    body.set(head);
+    body.set(this.code, head.length);
+    body[body.length - 1] = 0x0b;
+    return body;
   }
 }

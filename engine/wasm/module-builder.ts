@@ -7,7 +7,7 @@ const SECTION = { type: 1, import: 2, function: 3, table: 4, export: 7, element:
 export class ModuleBuilder {
   private readonly types: string[] = [];
   private readonly imports: { module: string; field: string; typeIndex: number }[] = [];
-  private readonly functions: { typeIndex: number; body: Bytes | undefined }[] = [];
+  private readonly functions: { typeIndex: number; body: Uint8Array | undefined }[] = [];
   private readonly exports: { field: string; index: number }[] = [];
   private tableFunctions: readonly FunctionReference[] = [];
 
@@ -62,19 +62,11 @@ export class ModuleBuilder {
   }
 
   finish(): Uint8Array {
-    const out: Bytes = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
-    const push = (bytes: Bytes): void => {
-      for (const byte of bytes) out.push(byte);
-    };
-    const section = (id: number, items: readonly Bytes[]): void => {
+    const chunks: (Bytes | Uint8Array)[] = [[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]];
+    const section = (id: number, items: readonly (Bytes | Uint8Array)[]): void => {
       if (items.length === 0) return;
-      let length = 0;
-      for (const item of items) length += item.length;
       const count = unsignedLeb(items.length);
-      out.push(id);
-      push(unsignedLeb(length + count.length));
-      push(count);
-      for (const item of items) push(item);
+      chunks.push([id, ...unsignedLeb(count.length + totalLength(items)), ...count], ...items);
     };
     section(SECTION.type, this.types.map((type) => type.split(',').map(Number)));
     section(SECTION.import, [
@@ -103,6 +95,16 @@ export class ModuleBuilder {
         return entry.body;
       }),
     );
-    return Uint8Array.from(out);
+    const out = new Uint8Array(totalLength(chunks));
+    let at = 0;
+    for (const chunk of chunks) {
+      out.set(chunk, at);
+      at += chunk.length;
+    }
+    return out;
   }
+}
+
+function totalLength(chunks: readonly ArrayLike<number>[]): number {
+  return chunks.reduce((length, chunk) => length + chunk.length, 0);
 }

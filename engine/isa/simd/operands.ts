@@ -64,8 +64,8 @@ export function registerAddress(c: Context, index: number, file: RegisterFile): 
 }
 
 /** An integer in all lanes. */
-export const splat16 = (value: I32): V128 => new V128([...value.code, 0xfd, SPLAT.i16]);
-export const splat32 = (value: I32): V128 => new V128([...value.code, 0xfd, SPLAT.i32]);
+export const splat16 = (value: I32): V128 => new V128([value.code, 0xfd, SPLAT.i16]);
+export const splat32 = (value: I32): V128 => new V128([value.code, 0xfd, SPLAT.i32]);
 
 const widened = (value: I64): V128 => ZERO.withLaneI64(0, value);
 
