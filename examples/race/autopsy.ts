@@ -87,8 +87,9 @@ export function stepsAround(trace: Trace, guest: Assembled, tick: number): Step[
     if (line.startsWith('iret')) depth--;
     if (mark === 'store' && at >= tick) break;
   }
-  // From the load that belongs to the store on, with a little of what was before it.
-  const start = steps.findLastIndex((step, index) => step.mark === 'load' && index <= stepsBefore);
+  // From the load that belongs to the store on, with the instruction before it.
+  let start = steps.findIndex(({ mark }) => mark === 'interrupt');
+  while (start > 0 && steps[start]?.mark !== 'load') start--;
   return steps.slice(Math.max(0, start - 1));
 }
 
