@@ -11,34 +11,38 @@ import { runCommandLine } from './program.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'replay86-cli-'));
 const at = (name: string): string => join(folder, name);
-const home = process.cwd();
+/** Arguments that are names of files, as opposed to words. */
+const isFile = (argument: string): boolean => /^[\w/]+\.[a-z]+$|^(?:empty|folder|noise|traces|images|nowhere\/out)$/.test(argument);
+const inFolder = (argument: string): string => (isFile(argument) ? at(argument) : argument);
 
 const VALID = ['--kernel', 'guest.bin', '--memory', '4M'];
 
 beforeAll(async () => {
-  process.chdir(folder);
-  writeFileSync('guest.bin', testGuest());
-  writeFileSync('empty', '');
-  mkdirSync('folder');
-  mkdirSync('traces');
-  writeFileSync('quit.jsonl', '{"after": ">", "serial": "q"}\n');
-  writeFileSync('bad.jsonl', '{"at": 1, "serial": "x"}\n{"at": 2}\n');
+  writeFileSync(at('guest.bin'), testGuest());
+  writeFileSync(at('empty'), '');
+  mkdirSync(at('folder'));
+  mkdirSync(at('traces'));
+  writeFileSync(at('quit.jsonl'), '{"after": ">", "serial": "q"}\n');
+  writeFileSync(at('bad.jsonl'), '{"at": 1, "serial": "x"}\n{"at": 2}\n');
   writeFileSync(
-    'noise',
+    at('noise'),
     Uint8Array.from({ length: 5000 }, (_, index) => (index * 7919) >> 3),
   );
-  writeFileSync('cut.elf', Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 1, 1, 1, 0));
-  expect(await runCommandLine(['record', '-o', 'good.trace', ...VALID, '--input', 'quit.jsonl', '--serial', 'out.txt'])).toBe(7);
-  cpSync('good.trace', 'traces/good.trace');
-  cpSync('good.trace', 'cut.trace');
-  truncateSync('cut.trace', 30);
-  const flipped = readFileSync('good.trace');
+  writeFileSync(at('cut.elf'), Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 1, 1, 1, 0));
+  expect(await run('record', '-o', 'good.trace', ...VALID, '--input', 'quit.jsonl', '--serial', 'out.txt')).toMatchObject({
+    status: 7,
+    stdout: '',
+  });
+  expect(readFileSync(at('out.txt'), 'latin1')).toBe('>');
+  cpSync(at('good.trace'), at('traces/good.trace'));
+  cpSync(at('good.trace'), at('cut.trace'));
+  truncateSync(at('cut.trace'), 30);
+  const flipped = readFileSync(at('good.trace'));
   flipped[60] ^= 4;
-  writeFileSync('flipped.trace', flipped);
-  writeFileSync('long.trace', Buffer.concat([readFileSync('good.trace'), Buffer.from('more')]));
+  writeFileSync(at('flipped.trace'), flipped);
+  writeFileSync(at('long.trace'), Buffer.concat([readFileSync(at('good.trace')), Buffer.from('more')]));
 });
 afterAll(() => {
-  process.chdir(home);
   rmSync(folder, { recursive: true });
 });
 afterEach(() => {
@@ -60,9 +64,10 @@ async function run(...args: string[]): Promise<Outcome> {
       return true;
     });
   }
-  const status = await runCommandLine(args);
+  const status = await runCommandLine(args.map(inFolder));
   vi.restoreAllMocks();
-  return { status, ...written };
+  const local = (text: string): string => text.replaceAll(`${folder}/`, '').replaceAll(folder, '.');
+  return { status, stdout: local(written.stdout), stderr: local(written.stderr) };
 }
 
 describe('what cannot work is said in one line', () => {
@@ -118,17 +123,17 @@ describe('what cannot work is said in one line', () => {
   });
 
   it('an image that changed is named', async () => {
-    writeFileSync('other.bin', testGuest());
+    writeFileSync(at('other.bin'), testGuest());
     await run('record', '-o', 'other.trace', '--kernel', 'other.bin', '--max-ticks', '1000');
     writeFileSync(
-      'other.bin',
+      at('other.bin'),
       testGuest().map((byte) => byte ^ 1),
     );
     const { status, stderr } = await run('replay', 'other.trace');
     expect(status).toBe(6);
     expect(stderr).toMatch(/^replay86: other\.trace: image kernel .*other\.bin: changed since the recording.*\n$/);
-    mkdirSync('images');
-    cpSync('guest.bin', 'images/other.bin');
+    mkdirSync(at('images'));
+    cpSync(at('guest.bin'), at('images/other.bin'));
     expect(await run('replay', 'other.trace', '--images', 'images')).toMatchObject({ status: 10 });
   });
 });
@@ -138,7 +143,7 @@ describe('the commands', () => {
     const { status, stdout, stderr } = await run('run', ...VALID, '--input', 'quit.jsonl', '--json', 'end.json');
     expect({ status, stdout }).toEqual({ status: 7, stdout: '>' });
     expect(stderr).toMatch(/^replay86: debugExit at tick [\d,]+, .*\n$/);
-    const end = JSON.parse(readFileSync('end.json', 'utf8')) as Record<string, unknown>;
+    const end = JSON.parse(readFileSync(at('end.json'), 'utf8')) as Record<string, unknown>;
     expect(end).toMatchObject({ reason: 'debugExit', status: 7, digest: expect.stringMatching(/^[0-9a-f]{16}$/) as string });
     expect(Object.keys(end)).toEqual(['reason', 'status', 'ticks', 'ns', 'digest', 'seconds', 'mips']);
   });
@@ -152,7 +157,7 @@ describe('the commands', () => {
     expect({ status, stdout }).toEqual({ status: 7, stdout: '>' });
     expect(stderr).toMatch(/^replay86: a\.trace: debugExit at tick .* as recorded\n$/);
     const [recorded, replayed] = ['record.json', 'replay.json'].map(
-      (name) => JSON.parse(readFileSync(name, 'utf8')) as Record<string, unknown>,
+      (name) => JSON.parse(readFileSync(at(name), 'utf8')) as Record<string, unknown>,
     );
     for (const key of ['reason', 'status', 'ticks', 'ns', 'digest']) expect(replayed?.[key]).toBe(recorded?.[key]);
     expect(await run('replay', 'a.trace', '--to', '100')).toMatchObject({ status: 0 });
@@ -179,10 +184,10 @@ describe('the commands', () => {
 
   it('pack: a trace that needs no other file', async () => {
     expect(await run('pack', 'good.trace', '-o', 'packed.trace')).toMatchObject({ status: 0 });
-    writeFileSync('guest.bin', 'gone');
+    writeFileSync(at('guest.bin'), 'gone');
     expect(await run('replay', 'good.trace')).toMatchObject({ status: 6 });
     expect(await run('replay', 'packed.trace')).toMatchObject({ status: 7 });
-    writeFileSync('guest.bin', testGuest());
+    writeFileSync(at('guest.bin'), testGuest());
   });
 
   it('verify: a table, an exit status, reports', async () => {
@@ -190,11 +195,11 @@ describe('the commands', () => {
     expect(status).toBe(0);
     expect(stdout.match(/ agrees$/gm)).toHaveLength(4);
     expect(stdout).toMatch(/^4 of 4 agree$/m);
-    expect(JSON.parse(readFileSync('v.json', 'utf8'))).toMatchObject({
+    expect(JSON.parse(readFileSync(at('v.json'), 'utf8'))).toMatchObject({
       status: 0,
       verdicts: [{ outcome: 'agrees', reason: 'debugExit' }, {}, {}, {}],
     });
-    expect(readFileSync('v.xml', 'utf8')).toContain('tests="4" failures="0" errors="0"');
+    expect(readFileSync(at('v.xml'), 'utf8')).toContain('tests="4" failures="0" errors="0"');
     const bad = await run('verify', 'traces', 'cut.trace', 'missing.trace');
     expect(bad.status).toBe(6);
     expect(bad.stdout).toMatch(/missing\.trace.*unreadable: missing\.trace: cannot be read: no such file/);

@@ -29,6 +29,7 @@ export interface LiveRun {
   readonly quit: boolean;
   /** Of host time, since the guest started. */
   readonly seconds: number;
+  /** May be called again. */
   close(): void;
 }
 
@@ -48,6 +49,7 @@ export function startLive(options: LiveOptions): LiveRun {
   process.stdout.on('error', interrupt);
 
   let quit = false;
+  let closed = false;
   const leave = (): void => {
     quit = true;
     interrupt();
@@ -87,6 +89,8 @@ export function startLive(options: LiveOptions): LiveRun {
       return (performance.now() - startMs) / 1000;
     },
     close() {
+      if (closed) return;
+      closed = true;
       for (const signal of SIGNALS) process.off(signal, interrupt);
       live?.close();
       progress?.hide();
