@@ -161,7 +161,7 @@ export class Core implements Cpu, TickSource {
 
   reset(): void {
     const { state } = this;
-    state.u8.fill(0, 0x400, layout.CPU_STATE_END);
+    state.u8.fill(0, layout.REGISTERS, layout.TLB_BASE);
     const real = (selector: number, base: number): SegmentCache => ({ selector, base, limit: 0xffff, attributes: 0x93 });
     for (const index of [layout.ES, layout.SS, layout.DS, layout.FS, layout.GS]) state.writeSegment(index, real(0, 0));
     state.writeSegment(layout.CS, real(0xf000, 0xffff_0000));
@@ -181,7 +181,7 @@ export class Core implements Cpu, TickSource {
     resetMsrs(this.msr);
     this.halted = false;
     this.mmu.tlb.flush('all');
-    this.code.clear();
+    this.forgetCode();
     this.modeChanged();
   }
 
@@ -260,7 +260,7 @@ export class Core implements Cpu, TickSource {
     }
     // An interrupt that waits behind STI or MOV SS for one more instruction.
     if (this.wantsAttention()) return this.step();
-    if (this.code.full) this.code.clear();
+    if (this.code.full) this.forgetCode();
     this.setBudget(this.board.deadline());
     const record = this.lookup();
     if (record === 0) return this.step();
@@ -284,9 +284,9 @@ export class Core implements Cpu, TickSource {
   /** Fewer ticks are left than the next block has, or the budget was cut short to get here. */
   private finishBudget(): 'ok' | 'tripleFault' {
     if (this.board.deadline() - this.tick >= BLOCK_LIMIT) return 'ok';
-    while (this.tick < this.board.deadline()) {
+    while (!this.wantsAttention() && this.tick < this.board.deadline()) {
       const result = this.step();
-      if (result === 'tripleFault' || this.wantsAttention() || this.careful) return result;
+      if (result === 'tripleFault' || this.careful) return result;
     }
     return 'ok';
   }
@@ -420,11 +420,22 @@ export class Core implements Cpu, TickSource {
     return record;
   }
 
+  /** Forgets all blocks, and what leads to them. Only while no generated code is running. */
+  private forgetCode(): void {
+    this.code.clear();
+    this.forgetJumps();
+  }
+
+  private forgetJumps(): void {
+    // No mode has the number -1: such an entry fits nothing.
+    if (this.jumpPages.size > 0) this.state.u8.fill(0xff, layout.JUMP_CACHE, layout.JUMP_CACHE + layout.JUMP_CACHE_BYTES);
+    this.jumpPages.clear();
+  }
+
   private translationsDropped(page: number | undefined): void {
     const { state } = this;
     if (page === undefined) {
-      if (this.jumpPages.size > 0) state.u8.fill(0xff, layout.JUMP_CACHE, layout.JUMP_CACHE + layout.JUMP_CACHE_BYTES);
-      this.jumpPages.clear();
+      this.forgetJumps();
     } else if (this.jumpPages.delete(page >>> 12)) {
       for (let slot = layout.JUMP_CACHE; slot < layout.JUMP_CACHE + layout.JUMP_CACHE_BYTES; slot += layout.JUMP_CACHE_ENTRY_BYTES) {
         // No mode has this number: the entry fits nothing.
@@ -624,7 +635,7 @@ export class Core implements Cpu, TickSource {
   /** Snapshots: caches are rebuilt from scratch. */
   dropCaches(): void {
     this.mmu.tlb.flush('all');
-    this.code.clear();
+    this.forgetCode();
     this.modeChanged();
   }
 }
