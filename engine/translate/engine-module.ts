@@ -23,7 +23,7 @@ export function interpreterFor(
   const map = sharedMap;
   let module = modules.get(pages);
   if (module === undefined) {
-    module = new WebAssembly.Module(buildInterpreter(map, pages, addDigestFunctions).bytes);
+    module = new WebAssembly.Module(buildInterpreter(map, addDigestFunctions).bytes);
     modules.set(pages, module);
   }
   const built = module;

@@ -9,6 +9,7 @@ import * as layout from '../cpu/layout.js';
 import { buildFloatLibrary } from '../float/library.js';
 import type { OpcodeMap } from '../isa/opcode-map.js';
 import { ADDRESSING, HANDLER, RECORD } from '../isa/record.js';
+import { buildMemorySlowPaths } from '../mmu/quick-walk.js';
 import { FunctionBuilder, type FunctionReference, type Label } from '../wasm/function-builder.js';
 import { load8U, load16U, load32, load64, store32 } from '../wasm/memory-access.js';
 import { ModuleBuilder } from '../wasm/module-builder.js';
@@ -42,12 +43,12 @@ export interface InterpreterModule {
 /** Builds the module for an instruction table. Further functions (digest, ...) may be added by `extend`. */
 export function buildInterpreter(
   map: OpcodeMap,
-  memoryPages: number,
   extend: (module: ModuleBuilder) => void,
 ): InterpreterModule {
-  const module = new ModuleBuilder({ module: 'cpu', field: 'memory', pages: memoryPages, maximumPages: memoryPages });
+  // Any memory will do, so that one module serves machines of all sizes.
+  const module = new ModuleBuilder({ module: 'cpu', field: 'memory', pages: 1, maximumPages: 65536 });
   const imports = importRuntime(module);
-  const runtime: Runtime = { ...imports, segmentedLinear: module.function(imports.checkSegment.type, (f) => buildSegmentedLinear(f, imports.checkSegment)), float: buildFloatLibrary(module, { flagsAddress: layout.FLOAT_FLAGS }) };
+  const runtime: Runtime = { ...imports, ...buildMemorySlowPaths(module, imports), segmentedLinear: module.function(imports.checkSegment.type, (f) => buildSegmentedLinear(f, imports.checkSegment)), float: buildFloatLibrary(module, { flagsAddress: layout.FLOAT_FLAGS }) };
   const outlinedType = { parameters: [TYPE_I32], results: [TYPE_I32] } as const;
   const outlined = map.outlined.map((form) =>
     module.function(outlinedType, (f) => {

@@ -16,7 +16,7 @@ const FLAT_DATA: SegmentCache = { selector: 0x10, base: 0, limit: 0xffff_ffff, a
 
 const map = buildOpcodeMap(X87, [8, 16, 32]);
 const pages = Math.ceil((layout.FRAMES + RAM_BYTES) / 65536);
-const module = new WebAssembly.Module(buildInterpreter(map, pages, () => {}).bytes);
+const module = new WebAssembly.Module(buildInterpreter(map, () => {}).bytes);
 
 export class X87Bench {
   readonly core: Core;
