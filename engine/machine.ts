@@ -74,7 +74,7 @@ export class Machine {
     this.physical = new PhysicalMemory(memory, memoryBytes, romBytes);
     this.physical.makeHole(VGA_GRAPHICS.first, VGA_GRAPHICS.bytes);
     this.clock = new Clock(nsPerTick);
-    const { map, instantiate } = interpreterFor(memory, pages);
+    const { map, instantiate } = interpreterFor(memory);
     const { clock } = this;
     const exported = { functions: undefined as ReturnType<typeof instantiate> | undefined };
     this.core = new Core(
@@ -177,7 +177,7 @@ export class Machine {
   }
 
   private setA20(open: boolean): void {
-    this.physical.a20Mask = open ? 0xffff_ffff : 0xffef_ffff;
+    this.physical.setA20(open);
     this.core.flushTlb('all');
   }
 

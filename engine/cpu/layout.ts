@@ -145,15 +145,21 @@ export const STEP_RECORDS = region.take(4 * 32, 16);
 export const PDPTE = region.take(4 * 8, 8);
 /** Address of the TLB table for the current privilege level. */
 export const TLB_BASE = region.take(4);
+/** How many frames are RAM, and whether A20 is open: what the quick page walk must know of physical memory. */
+export const RAM_FRAMES = region.take(4);
+export const A20_OPEN = region.take(4);
+/** How many entries TLB_FILLED lists; more than it holds once it has overflowed. */
+export const TLB_FILLED_COUNT = region.take(4);
 
 export const CPU_STATE_END = region.end;
 
 /**
  * TLB: direct mapped by linear page, one table for supervisor and one for user accesses. An entry is
- * { read tag u32, write tag u32, addend u32, unused u32 }; a tag is the linear page address, or TLB_INVALID.
+ * { read tag u32, write tag u32, addend u32, global u32 }; a tag is the linear page address, or TLB_INVALID.
  */
-export const TLB_ENTRIES = 2048;
-export const TLB_ENTRY_BYTES = 16;
+export const TLB_ENTRIES = 8192;
+export const TLB_ENTRY_SHIFT = 4;
+export const TLB_ENTRY_BYTES = 1 << TLB_ENTRY_SHIFT;
 export const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
 export const TLB_INVALID = 1;
 export const TLB_SUPERVISOR = 0x10000;
@@ -161,19 +167,28 @@ export const TLB_USER = TLB_SUPERVISOR + TLB_BYTES;
 /** A table without a valid entry: in force while every access must be looked at (alignment checks, watchpoints). */
 export const TLB_NONE = TLB_USER + TLB_BYTES;
 
+/** Addresses of TLB entries that may be valid. */
+export const TLB_FILLED_LIMIT = 2 * TLB_ENTRIES;
+export const TLB_FILLED = TLB_NONE + TLB_BYTES;
+
 /** Jump cache: { key i64 (linear EIP | mode << 32), record u32, unused u32 }. */
 export const JUMP_CACHE_ENTRIES = 4096;
 export const JUMP_CACHE_ENTRY_BYTES = 16;
-export const JUMP_CACHE = TLB_NONE + TLB_BYTES;
+export const JUMP_CACHE = TLB_FILLED + TLB_FILLED_LIMIT * 4;
 export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * JUMP_CACHE_ENTRY_BYTES;
 
 /** Where state is encoded to be hashed. */
 export const DIGEST_BUFFER = JUMP_CACHE + JUMP_CACHE_BYTES;
 export const DIGEST_BUFFER_BYTES = 0x10000;
 
+/** By frame: flags (one byte, mmu/physical-memory.ts) and use as a page table (u32, mmu/tlb.ts). RAM to 3 GiB, ROM to 16 MiB. */
+export const FRAMES_LIMIT = (3072 + 16) * 256;
+export const FRAME_FLAGS = DIGEST_BUFFER + DIGEST_BUFFER_BYTES;
+export const TABLE_USE = FRAME_FLAGS + FRAMES_LIMIT;
+
 /** Decoded records. */
 export const RECORD_BYTES = 24;
-export const RECORD_ARENA = DIGEST_BUFFER + DIGEST_BUFFER_BYTES;
+export const RECORD_ARENA = TABLE_USE + FRAMES_LIMIT * 4;
 export const RECORD_ARENA_BYTES = 24 * 1024 * 1024;
 export const FIXED_END = RECORD_ARENA + RECORD_ARENA_BYTES;
 /** Storage of frames: RAM, then ROM. On a 64 KiB boundary. */

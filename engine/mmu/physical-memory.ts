@@ -4,7 +4,7 @@
  * Frame numbers: RAM page p is frame p; the pages of the ROM below 4 GiB follow. `frameFlags` says of each frame what
  * the quick paths must not do with it behind the MMU's back.
  */
-import { FRAMES } from '../cpu/layout.js';
+import { A20_OPEN, FRAME_FLAGS, FRAMES, FRAMES_LIMIT, RAM_FRAMES } from '../cpu/layout.js';
 import type { AccessSize, BusMemory, MmioHandler } from '../devices/device.js';
 
 export const FRAME = {
@@ -47,7 +47,7 @@ export class PhysicalMemory implements BusMemory {
   readonly frames: number;
   onUnclaimed: ((access: UnclaimedMemoryAccess) => void) | undefined;
   observer: WriteObserver = { codeWritten() {}, tableWritten() {} };
-  /** Linear address bit 20 is forced to zero while the gate is closed. */
+  /** Address bit 20 is forced to zero while the gate is closed. */
   a20Mask = 0xffff_ffff;
   private readonly bytes: Uint8Array;
   private readonly view: DataView;
@@ -65,7 +65,10 @@ export class PhysicalMemory implements BusMemory {
     this.ramFrames = ramBytes / PAGE;
     this.frames = this.ramFrames + romBytes / PAGE;
     this.romBase = 0x1_0000_0000 - romBytes;
-    this.frameFlags = new Uint8Array(this.frames).fill(FRAME.dirty);
+    if (this.frames > FRAMES_LIMIT) throw new RangeError('more memory than the frame tables have room for');
+    this.frameFlags = new Uint8Array(memory.buffer, FRAME_FLAGS, this.frames).fill(FRAME.dirty);
+    this.view.setUint32(RAM_FRAMES, this.ramFrames, true);
+    this.setA20(true);
     this.frameFlags.fill(FRAME.readOnly | FRAME.dirty, this.ramFrames);
   }
 
@@ -82,6 +85,12 @@ export class PhysicalMemory implements BusMemory {
   /** Address in WebAssembly memory of the first byte of a frame. */
   hostAddress(frame: number): number {
     return FRAMES + frame * PAGE;
+  }
+
+  /** The caller flushes the TLB. */
+  setA20(open: boolean): void {
+    this.a20Mask = open ? 0xffff_ffff : 0xffef_ffff;
+    this.view.setUint32(A20_OPEN, open ? 1 : 0, true);
   }
 
   /** Takes storage away from RAM pages (the VGA window) or gives it a device. */

@@ -445,7 +445,7 @@ export abstract class Context {
 
   /** TLB entry of a linear address, evaluated now. */
   private tlbEntry(linear: I32): I32 {
-    const shift = 12 - Math.log2(layout.TLB_ENTRY_BYTES);
+    const shift = 12 - layout.TLB_ENTRY_SHIFT;
     return this.let(linear.shrU(shift).and((layout.TLB_ENTRIES - 1) * layout.TLB_ENTRY_BYTES).add(this.cell32(layout.TLB_BASE)));
   }
 

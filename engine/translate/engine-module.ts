@@ -1,34 +1,25 @@
-/** The WebAssembly module of the machine: built once per process and memory size, instantiated per machine. */
-import { addDigestFunctions } from '../digest/xxh64.js';
+/** The WebAssembly module of the machine: compiled once per process, instantiated per machine. */
 import type { DigestFunctions } from '../digest/machine-digest.js';
-import { buildOpcodeMap, type OpcodeMap } from '../isa/opcode-map.js';
-import { INSTRUCTIONS } from '../isa/table.js';
-import { buildInterpreter } from './interpreter.js';
+import type { OpcodeMap } from '../isa/opcode-map.js';
+import { engineCode } from './engine-code.js';
 
-let sharedMap: OpcodeMap | undefined;
-const modules = new Map<number, WebAssembly.Module>();
+let shared: { readonly map: OpcodeMap; readonly module: WebAssembly.Module } | undefined;
 
 export interface EngineFunctions extends DigestFunctions {
   run(record: number): number;
 }
 
-/** 64-bit operand sizes are decoded and defined, but not generated before long mode exists. */
-const OPERAND_SIZES = [8, 16, 32] as const;
-
-export function interpreterFor(
-  memory: WebAssembly.Memory,
-  pages: number,
-): { map: OpcodeMap; instantiate: (imports: Record<string, (...args: never[]) => number | undefined>) => EngineFunctions } {
-  sharedMap ??= buildOpcodeMap(INSTRUCTIONS, OPERAND_SIZES);
-  const map = sharedMap;
-  let module = modules.get(pages);
-  if (module === undefined) {
-    module = new WebAssembly.Module(buildInterpreter(map, addDigestFunctions).bytes);
-    modules.set(pages, module);
+export function interpreterFor(memory: WebAssembly.Memory): {
+  map: OpcodeMap;
+  instantiate: (imports: Record<string, (...args: never[]) => number | undefined>) => EngineFunctions;
+} {
+  if (shared === undefined) {
+    const { map, bytes } = engineCode();
+    shared = { map, module: new WebAssembly.Module(bytes) };
   }
-  const built = module;
+  const { map, module } = shared;
   return {
     map,
-    instantiate: (imports) => new WebAssembly.Instance(built, { cpu: { ...imports, memory } }).exports as unknown as EngineFunctions,
+    instantiate: (imports) => new WebAssembly.Instance(module, { cpu: { ...imports, memory } }).exports as unknown as EngineFunctions,
   };
 }
