@@ -10,8 +10,8 @@ import { RECORD_ARENA, RECORD_ARENA_BYTES, RECORD_BYTES } from './layout.js';
 import type { CpuState } from './state.js';
 
 interface CodeFrame {
-  /** Record of the block at (offset in page | mode << 12). */
-  readonly blocks: Map<number, number>;
+  /** Record of the block at (offset in page | mode << 12); with more to it when CS begins or ends within the page. */
+  readonly blocks: Map<number | string, number>;
   /** First record and record count of each block. */
   readonly extents: number[];
   /** A bit for each byte that has been decoded. */
@@ -33,11 +33,13 @@ export class CodeCache {
 
   /**
    * The block at an offset in a frame, decoded if need be; 0 when there is no room (see `full`).
-   * @param pageLimit bytes of the page that lie within CS
+   * @param pageStart first byte of the page that lies within CS
+   * @param pageLimit end of what lies within CS
    */
-  block(frame: number, offset: number, pageLimit: number, mode: number): number {
+  block(frame: number, offset: number, pageStart: number, pageLimit: number, mode: number): number {
     const known = this.codeFrames.get(frame);
-    const key = offset + mode * 4096;
+    const plain = offset + mode * 4096;
+    const key = pageStart === 0 && pageLimit === 4096 ? plain : `${plain} ${pageStart} ${pageLimit}`;
     const record = known?.blocks.get(key);
     if (record !== undefined) return record;
     if (this.full) return 0;

@@ -19,7 +19,7 @@ import { GuestException, generalProtection, invalidOpcode, VECTOR } from './exce
 import type { Cpu, HostSemantics } from './host-instruction.js';
 import { acceptInterrupt, raise, type RaiseResult } from './interrupts.js';
 import * as layout from './layout.js';
-import { MODE_CODE_32, MODE_CODE_FLAT, MODE_DATA_FLAT, MODE_LIMIT_SHIFT, MODE_STACK_32, MODE_USER } from './mode.js';
+import { MODE_CODE_32, MODE_CODE_FLAT, MODE_DATA_FLAT, MODE_SEGMENT_SHIFT, MODE_SEGMENT_UNCACHED, MODE_STACK_32, MODE_USER } from './mode.js';
 import { resetMsrs } from './msr.js';
 import { RecordView } from './record-view.js';
 import { checkedLinear } from './segmentation.js';
@@ -76,7 +76,11 @@ export class Core implements Cpu, TickSource {
   private patchedHandler = 0;
   /** Linear pages that the jump cache has entries of. */
   private readonly jumpPages = new Set<number>();
-  private readonly limits = new Map<number, number>([[FLAT_LIMIT, 0]]);
+  /** Numbers of the code segments met so far: by base, then by limit. */
+  private readonly codeSegments = new Map<number, Map<number, number>>();
+  private codeSegmentCount = 0;
+  /** Handlers of the branches whose target is cut to 16 bits. */
+  private readonly shortBranches: ReadonlySet<number>;
   private readonly fetchBuffer = new Uint8Array(INSTRUCTION_LIMIT_BYTES);
   /** DR6 bits of data breakpoints that the instruction under way has hit. */
   private debugHits = 0;
@@ -112,6 +116,7 @@ export class Core implements Cpu, TickSource {
     };
     tlb.onDropped = (page) => this.translationsDropped(page);
     this.hostForms = map.host;
+    this.shortBranches = new Set(map.hot.filter((form) => form.operandSize === 16).map((form) => form.handler));
     this.hostSemantics = map.host.map((form) => {
       const semantics = systemSemantics[form.definition.semantics as string];
       if (semantics === undefined) throw new Error(`no host semantics named ${String(form.definition.semantics)}`);
@@ -182,7 +187,6 @@ export class Core implements Cpu, TickSource {
     this.halted = false;
     this.mmu.tlb.flush('all');
     this.forgetCode();
-    this.modeChanged();
   }
 
   // --- ticks ---------------------------------------------------------------------------------------------------------
@@ -379,6 +383,7 @@ export class Core implements Cpu, TickSource {
     const limit = state.segmentLimit(layout.CS);
     if (eip > limit) return 0;
     const mode = state.get32(layout.MODE);
+    if (mode >>> MODE_SEGMENT_SHIFT === MODE_SEGMENT_UNCACHED) return 0;
     let address: number;
     try {
       address = this.mmu.translate(linear, { write: false, user: (mode & MODE_USER) !== 0, fetch: true });
@@ -390,7 +395,7 @@ export class Core implements Cpu, TickSource {
     if (frame < 0) return 0;
     const offset = linear & 0xfff;
     const pageLimit = Math.min(4096, offset + (limit - eip) + 1);
-    const record = this.code.block(frame, offset, pageLimit, mode);
+    const record = this.code.block(frame, offset, Math.max(0, offset - eip), pageLimit, mode);
     if (record === 0) return 0;
     state.set32(layout.CODE_PAGE_EIP, eip - offset);
     const slot = layout.JUMP_CACHE + ((linear ^ (linear >>> 10)) & (layout.JUMP_CACHE_ENTRIES - 1)) * layout.JUMP_CACHE_ENTRY_BYTES;
@@ -404,6 +409,8 @@ export class Core implements Cpu, TickSource {
   private resolve(eip: number): number {
     const { state } = this;
     state.eip = eip;
+    // Between two instructions: there is none to leave after.
+    this.record = 0;
     // With the budget used up an event may come before the fetch: the fetch must not leave traces then.
     if ((state.i32[layout.TICKS_LEFT >>> 2] as number) <= 0 || this.code.full) return 0;
     return this.lookup();
@@ -412,18 +419,30 @@ export class Core implements Cpu, TickSource {
   private resolveLinked(eip: number, branch: number): number {
     const { state } = this;
     state.eip = eip;
+    this.record = 0;
     const budget = (state.i32[layout.TICKS_LEFT >>> 2] as number) + (state.u8[branch + RECORD.remaining] as number) - 1;
     if (budget <= 0 || this.code.full) return 0;
     const page = state.get32(layout.CODE_PAGE_EIP);
     const record = this.lookup();
-    if (record !== 0 && state.get32(layout.CODE_PAGE_EIP) === page && branch !== layout.STEP_RECORDS) state.set32(branch + RECORD.link, record);
+    if (record !== 0 && branch !== layout.STEP_RECORDS && state.get32(layout.CODE_PAGE_EIP) === page && this.mayLink(branch)) {
+      state.set32(branch + RECORD.link, record);
+    }
     return record;
+  }
+
+  /** The block may run at another linear page one day: is the distance to the target the same there? */
+  private mayLink(branch: number): boolean {
+    const { state } = this;
+    return state.segmentLimit(layout.CS) <= 0xffff || !this.shortBranches.has(state.u16[(branch + RECORD.handler) >>> 1] as number);
   }
 
   /** Forgets all blocks, and what leads to them. Only while no generated code is running. */
   private forgetCode(): void {
     this.code.clear();
     this.forgetJumps();
+    this.codeSegments.clear();
+    this.codeSegmentCount = 0;
+    this.modeChanged();
   }
 
   private forgetJumps(): void {
@@ -570,12 +589,8 @@ export class Core implements Cpu, TickSource {
       if (!flat && (index === layout.DS || index === layout.ES || index === layout.SS)) dataFlat = false;
     }
     const cs = state.segmentAttributes(layout.CS);
+    const base = state.segmentBase(layout.CS);
     const limit = state.segmentLimit(layout.CS);
-    let limitNumber = this.limits.get(limit);
-    if (limitNumber === undefined) {
-      limitNumber = this.limits.size;
-      this.limits.set(limit, limitNumber);
-    }
     const stack32 = (state.segmentAttributes(layout.SS) & ATTRIBUTE.big) !== 0;
     const user = state.cpl === 3;
     state.set32(
@@ -583,12 +598,28 @@ export class Core implements Cpu, TickSource {
       (cs & ATTRIBUTE.big ? MODE_CODE_32 : 0) |
         (stack32 ? MODE_STACK_32 : 0) |
         (dataFlat ? MODE_DATA_FLAT : 0) |
-        (limitNumber === 0 && state.segmentBase(layout.CS) === 0 ? MODE_CODE_FLAT : 0) |
+        (limit === FLAT_LIMIT && base === 0 ? MODE_CODE_FLAT : 0) |
         (user ? MODE_USER : 0) |
-        (limitNumber << MODE_LIMIT_SHIFT),
+        (this.codeSegmentNumber(base, limit) << MODE_SEGMENT_SHIFT),
     );
     state.set32(layout.STACK_FLAT, dataFlat && stack32 ? 1 : 0);
     this.updateCareful();
+  }
+
+  private codeSegmentNumber(base: number, limit: number): number {
+    if (base === 0 && limit === FLAT_LIMIT) return 0;
+    let byLimit = this.codeSegments.get(base);
+    if (byLimit === undefined) {
+      byLimit = new Map();
+      this.codeSegments.set(base, byLimit);
+    }
+    let number = byLimit.get(limit);
+    if (number === undefined) {
+      if (this.codeSegmentCount >= MODE_SEGMENT_UNCACHED - 1) return MODE_SEGMENT_UNCACHED;
+      number = ++this.codeSegmentCount;
+      byLimit.set(limit, number);
+    }
+    return number;
   }
 
   /** Precomputes up to where accesses need no check. @returns flat: base 0, 4 GiB, readable and writable */
@@ -636,6 +667,5 @@ export class Core implements Cpu, TickSource {
   dropCaches(): void {
     this.mmu.tlb.flush('all');
     this.forgetCode();
-    this.modeChanged();
   }
 }

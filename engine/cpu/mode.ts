@@ -10,5 +10,7 @@ export const MODE_CODE_FLAT = 1 << 3;
 export const MODE_USER = 1 << 4;
 /** 64-bit code (long mode, to come). */
 export const MODE_CODE_64 = 1 << 5;
-/** From this bit on: number of the CS limit, interned, since blocks are decoded against it. */
-export const MODE_LIMIT_SHIFT = 8;
+/** From this bit on: number of CS base and limit, interned: where a block may end and a branch leads depends on them. */
+export const MODE_SEGMENT_SHIFT = 8;
+/** So many pairs are told apart; code in any further one is not cached. */
+export const MODE_SEGMENT_UNCACHED = (1 << 18) - 1;
