@@ -3,9 +3,6 @@
  */
 import type { ExitReason } from '../engine/index.js';
 
-/** How a recorded run ends: as the machine says, or because its user had enough. */
-export type EndKind = Exclude<ExitReason['kind'], 'stopped'> | 'interrupted';
-
 export const STATUS = {
   ok: 0,
   usage: 2,
@@ -19,6 +16,7 @@ export const STATUS = {
   interrupted: 130,
 } as const;
 
+/** How a run ends: as the machine says, or because its user had enough. */
 export type RunEnd = Exclude<ExitReason, { kind: 'stopped' }> | { readonly kind: 'interrupted' };
 
 /** What a process can return: QEMU's isa-debug-exit gives (value << 1) | 1, of which the system keeps the low byte. */

@@ -44,7 +44,7 @@ export function loadImageFile(path: string, role: string): ImageFile {
 }
 
 /** @throws TraceError when it is larger than an image of its role can be. */
-export function readWhole(source: ByteSource, role: string, name: string): Uint8Array {
+function readWhole(source: ByteSource, role: string, name: string): Uint8Array {
   const limitBytes = LIMIT_BYTES[role.replace(/\d+$/, '')] ?? 0;
   if (source.sizeBytes > limitBytes) {
     throw new TraceError(`${source.sizeBytes} bytes are too many for ${role} (at most ${limitBytes / MIB} MiB)`, { fileName: name });

@@ -8,7 +8,7 @@ import { exitStatus, type RunEnd } from './exit-status.js';
 import type { MachineLike } from './machine-like.js';
 
 /** A digest rehashes every page written since the last one: once in a second or two costs next to nothing. */
-export const DIGEST_INTERVAL_TICKS = 2 ** 27;
+const DIGEST_INTERVAL_TICKS = 2 ** 27;
 const FLUSH_INTERVAL_MS = 900;
 
 export class Recorder {

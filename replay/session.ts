@@ -64,7 +64,7 @@ async function runLoop(
   signal: AbortSignal | undefined,
 ): Promise<RunEnd> {
   const { machine, through, realtime, maxTicks } = options;
-  const slicer = new Slicer(options.sliceMs ?? 50);
+  const slicer = new Slicer(options.sliceMs ?? 50, realtime);
   const startMs = performance.now();
   const startNs = machine.nowNs;
   const interruption = new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
@@ -73,7 +73,8 @@ async function runLoop(
 
   for (;;) {
     if (signal?.aborted === true) return { kind: 'interrupted' };
-    if (deliver(options, player, idle)) idle = false;
+    const delivered = deliver(options, player, idle);
+    if (delivered) idle = false;
     if (machine.tick >= maxTicks) return { kind: 'limit' };
     if (idle) {
       if (live === undefined) return { kind: 'idle' };
@@ -82,6 +83,12 @@ async function runLoop(
     }
 
     const sliceStartMs = performance.now();
+    const aheadMs = realtime ? (machine.nowNs - startNs) / NS_PER_MS - (sliceStartMs - startMs) : 0;
+    if (aheadMs >= 1 && !delivered) {
+      await Promise.race([sleep(Math.min(aheadMs, SLEEP_MS_MAX)), live?.wait() ?? interruption]);
+      continue;
+    }
+
     const sliceStartTick = machine.tick;
     const sliceStartNs = machine.nowNs;
     const reason = through.run({ tick: Math.min(machine.tick + slicer.ticks, maxTicks, player.nextTick) });
@@ -94,9 +101,7 @@ async function runLoop(
     if (reason.kind === 'idle') idle = true;
     else if (reason.kind !== 'limit' && reason.kind !== 'stopped') return reason;
 
-    const aheadMs = realtime ? (machine.nowNs - startNs) / NS_PER_MS - (nowMs - startMs) : 0;
-    if (aheadMs < 1) await nextTurn();
-    else await Promise.race([sleep(Math.min(aheadMs, SLEEP_MS_MAX)), live?.wait() ?? interruption]);
+    await nextTurn();
   }
 }
 

@@ -10,8 +10,12 @@ const SLICE_TICKS_MAX = 2 ** 26;
 export class Slicer {
   private sliceTicks: number;
 
-  constructor(private readonly targetMs: number) {
-    this.sliceTicks = Math.max(SLICE_TICKS_MIN, Math.floor(targetMs * TICKS_PER_MS));
+  /** @param cautious starts with the shortest slice. */
+  constructor(
+    private readonly targetMs: number,
+    cautious = false,
+  ) {
+    this.sliceTicks = cautious ? SLICE_TICKS_MIN : Math.max(SLICE_TICKS_MIN, Math.floor(targetMs * TICKS_PER_MS));
   }
 
   get ticks(): number {

@@ -41,7 +41,7 @@ export interface VerifyOptions {
   readonly onVerdict?: ((verdict: Verdict, done: number, total: number) => void) | undefined;
 }
 
-export const TRACE_SUFFIX = '.trace';
+const TRACE_SUFFIX = '.trace';
 
 /** The traces meant by a list of files and folders: of a folder, all files named *.trace in it and below. */
 export function findTraces(paths: readonly string[]): string[] {

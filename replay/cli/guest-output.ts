@@ -11,6 +11,7 @@ export class GuestOutput {
   private length = 0;
   private readonly descriptor: number | undefined;
   private lastByte = NEWLINE;
+  private closed = false;
   /** Called before something is written to standard output. */
   beforeWrite: () => void = () => {};
 
@@ -49,8 +50,12 @@ export class GuestOutput {
     });
   }
 
+  /** Leaves the terminal at the start of a line. May be called again. */
   close(): void {
+    if (this.closed) return;
+    this.closed = true;
     this.flush();
+    if (this.isTerminal && !this.atLineStart) process.stdout.write('\n');
     if (this.descriptor !== undefined) closeSync(this.descriptor);
   }
 }

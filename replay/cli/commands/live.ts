@@ -55,11 +55,11 @@ export function startLive(options: LiveOptions): LiveRun {
     interrupt();
   };
   const say = (text: string): void => {
-    process.stderr.write(text.replace(/\n/g, '\r\n'));
+    process.stderr.write(text);
   };
   const live = interactive ? new TerminalInput(process.stdin, leave, say) : undefined;
   if (interactive) say('replay86: Ctrl-A x quits, Ctrl-A h helps\n');
-  const startMs = performance.now();
+  let startMs = performance.now();
   return {
     session: {
       script,
@@ -74,6 +74,7 @@ export function startLive(options: LiveOptions): LiveRun {
       },
     },
     prepare(machine) {
+      startMs = performance.now();
       machine.onSerial = (port, byte) => {
         if (port === 0) output.byte(byte);
       };

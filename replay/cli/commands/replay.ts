@@ -22,7 +22,7 @@ export function replay(path: string, options: ReplayCommandOptions): number {
   const output = new GuestOutput('stdio');
   const progress = new ProgressLine(output);
   process.stdout.on('error', () => process.exit());
-  const startMs = performance.now();
+  let startMs = performance.now();
   const seconds = (): number => (performance.now() - startMs) / 1000;
   try {
     const result = replayTrace(trace, {
@@ -30,6 +30,7 @@ export function replay(path: string, options: ReplayCommandOptions): number {
       tier: options.tier,
       imagesDirectory: options.images,
       prepare: (machine) => {
+        startMs = performance.now();
         machine.onSerial = (port, byte) => {
           if (port === 0) output.byte(byte);
         };
@@ -41,7 +42,7 @@ export function replay(path: string, options: ReplayCommandOptions): number {
     });
     const { divergence, status, reason, tick: ticks, ns, interruptCount, digestCount, inputCount } = result;
     const summary = { reason, status, ticks, ns, seconds: seconds() };
-    output.flush();
+    output.close();
     progress.hide();
     if (divergence === undefined) {
       const compared = `${plural(interruptCount, 'interrupt')} and ${plural(digestCount, 'digest')} as recorded`;
