@@ -1,0 +1,17 @@
+/** The machine's WebAssembly module, generated from the instruction table. */
+import { addDigestFunctions } from '../digest/xxh64.js';
+import { buildOpcodeMap, type OpcodeMap } from '../isa/opcode-map.js';
+import { INSTRUCTIONS } from '../isa/table.js';
+import { buildInterpreter } from './interpreter.js';
+import { OPERAND_SIZES } from './operand-sizes.js';
+
+/** The module, and the map whose handler numbers it has. */
+export interface EngineCode {
+  readonly map: OpcodeMap;
+  readonly bytes: Uint8Array;
+}
+
+export function generateCode(): EngineCode {
+  const map = buildOpcodeMap(INSTRUCTIONS, OPERAND_SIZES);
+  return { map, bytes: buildInterpreter(map, addDigestFunctions).bytes };
+}
