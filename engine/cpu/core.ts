@@ -6,11 +6,11 @@ import type { TickSource } from '../clock/clock.js';
 import { Decoder, INSTRUCTION_LIMIT_BYTES } from '../isa/decoder.js';
 import type { OpcodeMap } from '../isa/opcode-map.js';
 import { BLOCK_LIMIT, HANDLER, RECORD } from '../isa/record.js';
-import { Mmu, PrivilegedMemory } from '../mmu/linear-memory.js';
+import { type AccessCheck, Mmu, PrivilegedMemory } from '../mmu/linear-memory.js';
 import { Paging } from '../mmu/paging.js';
 import type { PhysicalMemory } from '../mmu/physical-memory.js';
 import { Tlb } from '../mmu/tlb.js';
-import { EXIT } from '../translate/interpreter.js';
+import { EXIT } from '../translate/exit.js';
 import type { RuntimeImport } from '../translate/runtime.js';
 import { CodeCache, writeRecord } from './code-cache.js';
 import { SIGNATURE } from './cpuid.js';
@@ -66,8 +66,7 @@ export class Core implements Cpu, TickSource {
   private readonly code: CodeCache;
   private readonly decoder: Decoder;
   private readonly view: RecordView;
-  private readonly hostForms: OpcodeMap['host'];
-  private readonly hostSemantics: readonly HostSemantics[];
+  private readonly hostEntries: readonly HostEntry[];
   private readonly run: (record: number) => number;
   /** Record under execution in generated code, 0 outside. */
   private record = 0;
@@ -490,20 +489,20 @@ export class Core implements Cpu, TickSource {
   private hostInstruction(number: number, record: number): number {
     this.record = record;
     const { state } = this;
-    const form = this.hostForms[number];
-    if (form === undefined) throw new Error(`no host instruction ${number}`);
-    const view = this.view.select(record, form);
+    const entry = this.hostEntries[number];
+    if (entry === undefined) throw new Error(`no host instruction ${number}`);
+    const view = this.view.select(record, entry.form);
     const system = state.get32(layout.EFLAGS_SYSTEM);
-    state.eip = (view.eip + view.length) >>> 0;
-    if (!(state.get32(layout.MODE) & MODE_CODE_32)) state.eip &= 0xffff;
+    const next = view.eip + view.length;
+    state.eip = state.get32(layout.MODE) & MODE_CODE_32 ? next : next & 0xffff;
     try {
-      (this.hostSemantics[number] as HostSemantics)(this, view);
+      entry.semantics(this, view);
     } catch (error) {
       // Of a fault nothing has happened; after a trap the instruction is complete and EIP stays.
       const { kind } = this.noteException(error);
       return kind === 'fault' || kind === 'instructionBreakpoint' ? 1 : 3;
     }
-    this.interruptDelivered = SOFTWARE_INTERRUPTS.has(form.definition.mnemonic);
+    this.interruptDelivered = entry.isSoftwareInterrupt;
     if ((system ^ state.get32(layout.EFLAGS_SYSTEM)) & (EFLAG.tf | EFLAG.rf | EFLAG.ac)) this.updateCareful();
     return this.wantsAttention() || this.careful || this.stepOnly ? 3 : 0;
   }
@@ -583,11 +582,7 @@ export class Core implements Cpu, TickSource {
 
   modeChanged(): void {
     const { state } = this;
-    let dataFlat = true;
-    for (let index = 0; index < 6; index++) {
-      const flat = this.updateSegmentBounds(index);
-      if (!flat && (index === layout.DS || index === layout.ES || index === layout.SS)) dataFlat = false;
-    }
+    const dataFlat = state.segmentIsFlat(layout.DS) && state.segmentIsFlat(layout.ES) && state.segmentIsFlat(layout.SS);
     const cs = state.segmentAttributes(layout.CS);
     const base = state.segmentBase(layout.CS);
     const limit = state.segmentLimit(layout.CS);
@@ -622,28 +617,6 @@ export class Core implements Cpu, TickSource {
     return number;
   }
 
-  /** Precomputes up to where accesses need no check. @returns flat: base 0, 4 GiB, readable and writable */
-  private updateSegmentBounds(index: number): boolean {
-    const { state } = this;
-    const at = layout.segmentAddress(index);
-    const attributes = state.segmentAttributes(index);
-    const limit = state.segmentLimit(index);
-    const present = (attributes & (ATTRIBUTE.present | ATTRIBUTE.nonSystem)) === (ATTRIBUTE.present | ATTRIBUTE.nonSystem);
-    const code = (attributes & ATTRIBUTE.code) !== 0;
-    const expandDown = !code && (attributes & ATTRIBUTE.expandDownOrConforming) !== 0;
-    const simple = present && !expandDown && (index < 6);
-    const readable = !code || (attributes & ATTRIBUTE.readWrite) !== 0;
-    const writable = !code && (attributes & ATTRIBUTE.readWrite) !== 0;
-    // limit + 1 as 64 bits.
-    const low = (limit + 1) | 0;
-    const high = low === 0 ? 1 : 0;
-    state.set32(at + layout.SEGMENT.readBytes, simple && readable ? low : 0);
-    state.set32(at + layout.SEGMENT.readBytes + 4, simple && readable ? high : 0);
-    state.set32(at + layout.SEGMENT.writeBytes, simple && writable ? low : 0);
-    state.set32(at + layout.SEGMENT.writeBytes + 4, simple && writable ? high : 0);
-    return simple && readable && writable && limit === FLAT_LIMIT && state.segmentBase(index) === 0;
-  }
-
   /** Tracing, breakpoints and alignment checks decide which TLB table and which tier are used. */
   private updateCareful(): void {
     const { state } = this;
@@ -652,19 +625,21 @@ export class Core implements Cpu, TickSource {
     const user = state.cpl === 3;
     const alignment = user && (flags & EFLAG.ac) !== 0 && (state.cr0 & CR0.am) !== 0;
     this.careful = watch || (flags & (EFLAG.tf | EFLAG.rf)) !== 0;
-    this.mmu.accessCheck =
-      watch || alignment
-        ? (linear, bytes, write, isUser) => {
-            if (watch) this.debugHits |= dataBreakpoints(state, linear, bytes, write);
-            if (alignment && isUser && linear & (bytes - 1)) throw new GuestException(VECTOR.alignmentCheck, 0);
-          }
-        : undefined;
+    this.mmu.accessCheck = watch || alignment ? this.accessCheck(watch, alignment) : undefined;
     state.set32(layout.TLB_BASE, watch || alignment ? layout.TLB_NONE : user ? layout.TLB_USER : layout.TLB_SUPERVISOR);
     if (this.careful && this.record !== 0) this.leaveAfterCurrent();
   }
 
+  private accessCheck(watch: boolean, alignment: boolean): AccessCheck {
+    return (linear, bytes, write, isUser) => {
+      if (watch) this.debugHits |= dataBreakpoints(this.state, linear, bytes, write);
+      if (alignment && isUser && linear & (bytes - 1)) throw new GuestException(VECTOR.alignmentCheck, 0);
+    };
+  }
+
   /** Snapshots: caches are rebuilt from scratch. */
   dropCaches(): void {
+    for (let index = 0; index < 8; index++) this.state.deriveBounds(index);
     this.mmu.tlb.flush('all');
     this.forgetCode();
   }

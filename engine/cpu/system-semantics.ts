@@ -1,5 +1,5 @@
 /** All host instructions of this house, by name: what the instruction table refers to. */
-import { x87Semantics } from '../isa/x87/x87.js';
+import { x87Semantics } from '../isa/x87/host-instructions.js';
 import { controlSemantics } from './control-instructions.js';
 import { cpuidSemantics } from './cpuid.js';
 import { debugSemantics } from './debug.js';

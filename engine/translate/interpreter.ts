@@ -14,22 +14,9 @@ import { FunctionBuilder, type FunctionReference, type Label } from '../wasm/fun
 import { load8U, load16U, load32, load64, store32 } from '../wasm/memory-access.js';
 import { ModuleBuilder } from '../wasm/module-builder.js';
 import { I32, TYPE_I32 } from '../wasm/values.js';
+import { EXIT } from './exit.js';
 import { eipOf, RecordContext } from './record-context.js';
 import { importRuntime, type Runtime } from './runtime.js';
-
-/** Why `run` came back. EIP is exact in each case. */
-export const EXIT = {
-  /** The tick budget does not cover the next block. */
-  budget: 0,
-  /** FAULT_VECTOR and FAULT_ERROR_CODE are set. */
-  fault: 1,
-  /** An instruction wants the machine to look at interrupts and devices. */
-  leave: 2,
-  /** The next instruction must be stepped. */
-  step: 3,
-  /** The single instruction of the step tier is complete. */
-  stepped: 4,
-} as const;
 
 /** What an outlined function reports. */
 const STATUS = { next: 0, fault: 1, jump: 2, leave: 3 } as const;

@@ -1,12 +1,8 @@
-/** The x87 instruction set: rows of the table (D8-DF, 9B, 0F AE /0 and /1) and the host instructions they name. */
-import type { HostSemantics } from '../../cpu/host-instruction.js';
+/** The x87 instruction set: rows of the table (D8-DF, 9B, 0F AE /0 and /1); those with a name for a meaning are in host-instructions.ts. */
 import { type Definition, row } from '../definition.js';
 import { X87_ARITHMETIC } from './arithmetic.js';
 import { X87_COMPARISONS } from './comparisons.js';
 import { X87_CONTROL_ROWS } from './control.js';
-import { environmentSemantics } from './environment.js';
-import { fxsaveSemantics } from './fxsave.js';
-import { transcendentalSemantics } from './transcendentals.js';
 import { X87_TRANSFERS } from './transfers.js';
 
 const sized = { sized: true } as const;
@@ -31,9 +27,3 @@ export const X87: readonly Definition[] = [
   row('NP 0F AE /0', 'fxsave', 'M', 'fxsave'),
   row('NP 0F AE /1', 'fxrstor', 'M', 'fxrstor'),
 ];
-
-export const x87Semantics: Readonly<Record<string, HostSemantics>> = {
-  ...environmentSemantics,
-  ...fxsaveSemantics,
-  ...transcendentalSemantics,
-};
