@@ -69,7 +69,8 @@ export class Machine {
     checkConfig(config, memoryBytes, nsPerTick);
     const rom = config.boot.kind === 'bios' ? config.boot.rom : undefined;
     const romBytes = rom === undefined ? 0 : Math.ceil(rom.length / 4096) * 4096;
-    const pages = Math.ceil((layout.FRAMES + memoryBytes + romBytes) / 65536);
+    // Generated code reads up to 16 bytes from wherever an access begins.
+    const pages = Math.ceil((layout.FRAMES + memoryBytes + romBytes + 16) / 65536);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.physical = new PhysicalMemory(memory, memoryBytes, romBytes);
     this.physical.makeHole(VGA_GRAPHICS.first, VGA_GRAPHICS.bytes);
