@@ -3,6 +3,7 @@
  * far it may run and asks it to look at interrupts at the right tick.
  */
 import type { TickSource } from '../clock/clock.js';
+import type { Form } from '../isa/definition.js';
 import { Decoder, INSTRUCTION_LIMIT_BYTES } from '../isa/decoder.js';
 import type { OpcodeMap } from '../isa/opcode-map.js';
 import { BLOCK_LIMIT, HANDLER, RECORD } from '../isa/record.js';
@@ -42,6 +43,12 @@ export type Helper = (cpu: Core, view: RecordView) => void;
 
 /** Most ticks one entry into generated code may take, so that they fit an i32. */
 const BUDGET_LIMIT = 2 ** 30;
+
+interface HostEntry {
+  readonly form: Form;
+  readonly semantics: HostSemantics;
+  readonly isSoftwareInterrupt: boolean;
+}
 
 const SOFTWARE_INTERRUPTS: ReadonlySet<string> = new Set(['int', 'int1', 'int3', 'into']);
 
@@ -114,12 +121,11 @@ export class Core implements Cpu, TickSource {
       tableWritten: (frame, offset, bytes) => tlb.tableWritten(frame, offset, bytes),
     };
     tlb.onDropped = (page) => this.translationsDropped(page);
-    this.hostForms = map.host;
     this.shortBranches = new Set(map.hot.filter((form) => form.operandSize === 16).map((form) => form.handler));
-    this.hostSemantics = map.host.map((form) => {
+    this.hostEntries = map.host.map((form) => {
       const semantics = systemSemantics[form.definition.semantics as string];
       if (semantics === undefined) throw new Error(`no host semantics named ${String(form.definition.semantics)}`);
-      return semantics;
+      return { form, semantics, isSoftwareInterrupt: SOFTWARE_INTERRUPTS.has(form.definition.mnemonic) };
     });
     this.run = instantiate({
       slowLoad: (linear: number, bytes: number, record: number) =>
@@ -150,6 +156,7 @@ export class Core implements Cpu, TickSource {
       },
       resolve: (eip: number) => this.resolve(eip >>> 0),
       resolveLinked: (eip: number, record: number) => this.resolveLinked(eip >>> 0, record),
+      crossing: (record: number) => this.crossing(record),
       hostInstruction: (number: number, record: number) => this.hostInstruction(number, record),
       helper: (number: number, record: number) =>
         this.guarded(record, () => {
@@ -448,6 +455,28 @@ export class Core implements Cpu, TickSource {
     // No mode has the number -1: such an entry fits nothing.
     if (this.jumpPages.size > 0) this.state.u8.fill(0xff, layout.JUMP_CACHE, layout.JUMP_CACHE + layout.JUMP_CACHE_BYTES);
     this.jumpPages.clear();
+  }
+
+  /** An instruction that leaves its page: fetches from the next page as stepping would. */
+  private crossing(record: number): number {
+    const { state } = this;
+    const eip = (state.get32(layout.CODE_PAGE_EIP) + (state.u16[(record + RECORD.offset) >>> 1] as number)) >>> 0;
+    const limit = state.segmentLimit(layout.CS);
+    if (eip + INSTRUCTION_LIMIT_BYTES - 1 > limit) return 0;
+    const next = (((state.segmentBase(layout.CS) + eip) & ~0xfff) + 0x1000) >>> 0;
+    let address: number;
+    const outer = this.record;
+    this.record = 0;
+    try {
+      address = this.mmu.translate(next, { write: false, user: state.cpl === 3, fetch: true });
+    } catch (error) {
+      if (error instanceof GuestException) return 0;
+      throw error;
+    } finally {
+      this.record = outer;
+    }
+    const frame = this.physical.frameOf(address);
+    return frame >= 0 && this.code.prepareCrossing(record, this.physical.hostAddress(frame)) ? 1 : 0;
   }
 
   private translationsDropped(page: number | undefined): void {

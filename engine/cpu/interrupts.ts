@@ -41,13 +41,13 @@ export interface CpuEvent {
   readonly resume?: boolean;
 }
 
-const GATE_TYPES: readonly number[] = [
-  SYSTEM_TYPE.taskGate,
-  SYSTEM_TYPE.interruptGate16,
-  SYSTEM_TYPE.trapGate16,
-  SYSTEM_TYPE.interruptGate32,
-  SYSTEM_TYPE.trapGate32,
-];
+/** A bit for each type of system descriptor that the IDT may hold. */
+const GATE_TYPES =
+  (1 << SYSTEM_TYPE.taskGate) |
+  (1 << SYSTEM_TYPE.interruptGate16) |
+  (1 << SYSTEM_TYPE.trapGate16) |
+  (1 << SYSTEM_TYPE.interruptGate32) |
+  (1 << SYSTEM_TYPE.trapGate32);
 /** Bit 0 of a gate's type: a trap gate leaves IF alone. */
 const TRAP_GATE = 1;
 const ESP_INDEX = 4;
@@ -55,10 +55,6 @@ const DR7 = layout.DEBUG + 7 * 8;
 const DR7_GENERAL_DETECT = 1 << 13;
 
 const isSoftware = (source: EventSource): boolean => source === 'software' || source === 'softwareTrap';
-
-function clearFlags(cpu: Cpu, mask: number): void {
-  cpu.state.eflags = cpu.state.eflags & ~mask;
-}
 
 /** Through the vector table of real mode (SDM volume 3, 20.1.4). */
 function deliverReal(cpu: Cpu, event: CpuEvent, flags: number): void {
@@ -77,7 +73,7 @@ function deliverReal(cpu: Cpu, event: CpuEvent, flags: number): void {
   state.setReg32(ESP_INDEX, stack.pointer);
   state.writeSegment(layout.CS, code);
   state.eip = offset;
-  clearFlags(cpu, EFLAG.if | EFLAG.tf | EFLAG.ac | EFLAG.rf);
+  state.clearSystemFlags(EFLAG.if | EFLAG.tf | EFLAG.ac | EFLAG.rf);
   cpu.modeChanged();
 }
 
@@ -104,7 +100,7 @@ function deliverVirtual(cpu: Cpu, event: CpuEvent, flags: number): boolean {
   state.setReg32(ESP_INDEX, stack.pointer);
   state.writeSegment(layout.CS, virtual8086Segment(selector));
   state.eip = offset;
-  clearFlags(cpu, EFLAG.tf | EFLAG.rf | (ioplIs3 ? EFLAG.if : EFLAG.vif));
+  state.clearSystemFlags(EFLAG.tf | EFLAG.rf | (ioplIs3 ? EFLAG.if : EFLAG.vif));
   cpu.modeChanged();
   return true;
 }
@@ -125,7 +121,8 @@ function deliverProtected(cpu: Cpu, event: CpuEvent, flags: number): void {
   const gateErrorCode = event.vector * 8 + 2 + external;
   if (event.vector * 8 + 7 > state.get32(layout.IDTR_LIMIT)) throw new GuestException(VECTOR.generalProtection, gateErrorCode);
   const descriptor = readDescriptor(cpu, (state.get32(layout.IDTR_BASE) + event.vector * 8) >>> 0, 0);
-  if (!GATE_TYPES.includes(systemType(descriptor))) throw new GuestException(VECTOR.generalProtection, gateErrorCode);
+  const type = systemType(descriptor);
+  if (type < 0 || !((GATE_TYPES >>> type) & 1)) throw new GuestException(VECTOR.generalProtection, gateErrorCode);
   if (isSoftware(event.source) && descriptorPrivilege(descriptor) < state.cpl) {
     throw new GuestException(VECTOR.generalProtection, gateErrorCode);
   }
@@ -193,7 +190,7 @@ function enterSame(cpu: Cpu, event: CpuEvent, gate: Gate, code: Descriptor, flag
   state.setReg32(ESP_INDEX, stack.pointer);
   state.writeSegment(layout.CS, cs);
   state.eip = gate.offset;
-  clearFlags(cpu, GATE_CLEARED_FLAGS | (gate.type & TRAP_GATE ? 0 : EFLAG.if));
+  state.clearSystemFlags(GATE_CLEARED_FLAGS | (gate.type & TRAP_GATE ? 0 : EFLAG.if));
   cpu.modeChanged();
 }
 
@@ -226,7 +223,7 @@ function enterInner(cpu: Cpu, event: CpuEvent, gate: Gate, code: Descriptor, fla
   state.eip = gate.offset;
   if (fromVirtual) for (const index of [layout.GS, layout.FS, layout.DS, layout.ES]) state.writeSegment(index, nullSegment(0));
   setPrivilege(state, privilege);
-  clearFlags(cpu, GATE_CLEARED_FLAGS | (gate.type & TRAP_GATE ? 0 : EFLAG.if));
+  state.clearSystemFlags(GATE_CLEARED_FLAGS | (gate.type & TRAP_GATE ? 0 : EFLAG.if));
   cpu.modeChanged();
 }
 

@@ -14,8 +14,11 @@ const ESP_INDEX = 4;
 const replaceUnderMask = (pointer: number, value: number, mask: number): number => ((pointer & ~mask) | (value & mask)) >>> 0;
 
 export class StackWriter {
-  private readonly pushes: { linear: number; bytes: number; value: number }[] = [];
+  private readonly values: number[] = [];
   private readonly mask: number;
+  private readonly start: number;
+  /** All pushes of a frame are of one size. */
+  private bytes = 0;
 
   /** @param errorCode of the #SS that a push outside the limit raises. */
   constructor(
@@ -25,24 +28,31 @@ export class StackWriter {
     private readonly errorCode: number,
   ) {
     this.mask = stackMask(segment.attributes);
+    this.start = pointer;
   }
 
   push(bytes: number, value: number): void {
+    if (this.values.length > 0 && bytes !== this.bytes) throw new Error('the pushes of a frame must be of one size');
+    this.bytes = bytes;
     const offset = ((this.pointer - bytes) & this.mask) >>> 0;
     if (!withinLimit(this.segment.limit, this.segment.attributes, offset, bytes)) {
       throw new GuestException(VECTOR.stackFault, this.errorCode);
     }
     const linear = (this.segment.base + offset) >>> 0;
     this.memory.probeWrite(linear, bytes);
-    this.pushes.push({ linear, bytes, value });
+    this.values.push(value);
     this.pointer = replaceUnderMask(this.pointer, offset, this.mask);
   }
 
   /** Writes all pushes, in order. Cannot fault. */
   commit(): void {
-    for (const { linear, bytes, value } of this.pushes) {
-      if (bytes === 2) this.memory.write16(linear, value & 0xffff);
-      else this.memory.write32(linear, value);
+    const { bytes, values } = this;
+    let offset = this.start;
+    for (let i = 0; i < values.length; i++) {
+      offset = ((offset - bytes) & this.mask) >>> 0;
+      const linear = (this.segment.base + offset) >>> 0;
+      if (bytes === 2) this.memory.write16(linear, (values[i] as number) & 0xffff);
+      else this.memory.write32(linear, values[i] as number);
     }
   }
 }

@@ -189,6 +189,11 @@ export class CpuState {
     this.set32(layout.EFLAGS_SYSTEM, (value & 0x003f_7700) | 2);
   }
 
+  /** Clears flags that are no arithmetic flags. */
+  clearSystemFlags(mask: number): void {
+    this.set32(layout.EFLAGS_SYSTEM, this.get32(layout.EFLAGS_SYSTEM) & ~mask);
+  }
+
   get interruptsEnabled(): boolean {
     return (this.get32(layout.EFLAGS_SYSTEM) & EFLAG.if) !== 0;
   }
@@ -206,11 +211,51 @@ export class CpuState {
   writeSegment(index: number, segment: SegmentCache): void {
     const at = layout.segmentAddress(index);
     this.set32(at + layout.SEGMENT.selector, segment.selector);
-    this.set32(at + layout.SEGMENT.base, segment.base);
+    const { base, limit, attributes } = segment;
+    // Mostly a segment of the same extent comes back: the bounds hold then.
+    if (
+      this.get32(at + layout.SEGMENT.base) === base &&
+      this.get32(at + layout.SEGMENT.limit) === limit &&
+      this.get32(at + layout.SEGMENT.attributes) === attributes
+    ) {
+      return;
+    }
+    this.set32(at + layout.SEGMENT.base, base);
     this.set32(at + layout.SEGMENT.base + 4, 0);
-    this.set32(at + layout.SEGMENT.limit, segment.limit);
-    this.set32(at + layout.SEGMENT.attributes, segment.attributes);
+    this.set32(at + layout.SEGMENT.limit, limit);
+    this.set32(at + layout.SEGMENT.attributes, attributes);
+    this.deriveBounds(index);
   }
+
+  /** Computes up to which offset accesses through a segment register need no check. LDTR and TR have no such. */
+  deriveBounds(index: number): void {
+    const at = layout.segmentAddress(index);
+    const attributes = this.segmentAttributes(index);
+    const code = (attributes & ATTRIBUTE.code) !== 0;
+    const expandDown = !code && (attributes & ATTRIBUTE.expandDownOrConforming) !== 0;
+    const usable = ATTRIBUTE.present | ATTRIBUTE.nonSystem;
+    const simple = index <= layout.GS && (attributes & usable) === usable && !expandDown;
+    const readable = simple && (!code || (attributes & ATTRIBUTE.readWrite) !== 0);
+    const writable = simple && !code && (attributes & ATTRIBUTE.readWrite) !== 0;
+    // limit + 1 as 64 bits.
+    const low = (this.segmentLimit(index) + 1) | 0;
+    const high = low === 0 ? 1 : 0;
+    this.set32(at + layout.SEGMENT.readBytes, readable ? low : 0);
+    this.set32(at + layout.SEGMENT.readBytes + 4, readable ? high : 0);
+    this.set32(at + layout.SEGMENT.writeBytes, writable ? low : 0);
+    this.set32(at + layout.SEGMENT.writeBytes + 4, writable ? high : 0);
+  }
+
+  /** Base 0, 4 GiB, readable and writable. */
+  segmentIsFlat(index: number): boolean {
+    const at = layout.segmentAddress(index);
+    return (
+      this.get32(at + layout.SEGMENT.base) === 0 &&
+      this.get32(at + layout.SEGMENT.readBytes + 4) !== 0 &&
+      this.get32(at + layout.SEGMENT.writeBytes + 4) !== 0
+    );
+  }
+
   segmentSelector(index: number): number {
     return this.get32(layout.segmentAddress(index) + layout.SEGMENT.selector);
   }
