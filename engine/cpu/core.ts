@@ -110,9 +110,9 @@ export class Core implements Cpu, TickSource {
     const tlb = new Tlb(state, physical);
     this.mmu = new Mmu(state, physical, new Paging(state, physical), tlb);
     const isUser = (): boolean => state.cpl === 3;
-    this.memory = new PrivilegedMemory(this.mmu, isUser);
-    this.system = new PrivilegedMemory(this.mmu, () => false);
-    this.user = new PrivilegedMemory(this.mmu, () => true);
+    this.memory = new PrivilegedMemory(this.mmu, 'current');
+    this.system = new PrivilegedMemory(this.mmu, 'supervisor');
+    this.user = new PrivilegedMemory(this.mmu, 'user');
     this.decoder = new Decoder(map);
     this.view = new RecordView(state);
     this.code = new CodeCache(state, physical, tlb, new Decoder(map), () => this.leaveAfterCurrent());

@@ -113,8 +113,12 @@ export class PrivilegedMemory implements LinearMemory {
 
   constructor(
     private readonly mmu: Mmu,
-    private readonly isUser: () => boolean,
+    private readonly privilege: 'supervisor' | 'user' | 'current',
   ) {}
+
+  private isUser(): boolean {
+    return this.privilege === 'current' ? this.mmu.state.cpl === 3 : this.privilege === 'user';
+  }
 
   private quick(linear: number, bytes: number, write: boolean, user: boolean): number {
     if (this.mmu.accessCheck !== undefined || (linear & 0xfff) + bytes > 0x1000) return 0;
@@ -173,7 +177,8 @@ export class PrivilegedMemory implements LinearMemory {
     this.mmu.writeFrom(linear, 4, user, this.buffer, 0);
   }
   probeWrite(linear: number, bytes: number): void {
-    this.mmu.probeWrite(linear, bytes, this.isUser());
+    const user = this.isUser();
+    if (this.quick(linear, bytes, true, user) === 0) this.mmu.probeWrite(linear, bytes, user);
   }
   probeRead(linear: number, bytes: number): void {
     this.mmu.probe(linear, bytes, { write: false, user: this.isUser(), fetch: false });
