@@ -2,7 +2,7 @@
  * Decoded blocks by frame. A block starts at one physical address under one mode and never leaves its page; a write
  * into decoded bytes makes every record of the frame stale.
  */
-import type { Decoder } from '../isa/decoder.js';
+import { type Decoder, INSTRUCTION_LIMIT_BYTES } from '../isa/decoder.js';
 import { ADDRESSING, BLOCK_LIMIT, HANDLER, RECORD } from '../isa/record.js';
 import { FRAME, type PhysicalMemory } from '../mmu/physical-memory.js';
 import type { Tlb } from '../mmu/tlb.js';
@@ -18,8 +18,18 @@ interface CodeFrame {
   readonly decoded: Uint8Array;
 }
 
+interface Crossing {
+  /** Host address of the first byte. */
+  readonly host: number;
+  readonly mode: number;
+  /** The bytes in the next page that the decoded record was made from. */
+  tail: Uint8Array | undefined;
+}
+
 export class CodeCache {
   private readonly codeFrames = new Map<number, CodeFrame>();
+  /** Instructions that leave their page, by crossing record. */
+  private readonly crossings = new Map<number, Crossing>();
   private next = RECORD_ARENA;
 
   constructor(
@@ -51,7 +61,7 @@ export class CodeCache {
 
   /** No room for another block: `clear` must come first, while no generated code is running. */
   get full(): boolean {
-    return this.next + (BLOCK_LIMIT + 1) * RECORD_BYTES > RECORD_ARENA + RECORD_ARENA_BYTES;
+    return this.next + (BLOCK_LIMIT + 3) * RECORD_BYTES > RECORD_ARENA + RECORD_ARENA_BYTES;
   }
 
   private codeFrame(frame: number): CodeFrame {
@@ -78,9 +88,16 @@ export class CodeCache {
         else {
           // Faults of the fetch and of the decoder, and instructions that leave the page, are found by stepping.
           this.writePseudo(record, HANDLER.crossing, at);
-          state.u8[record + RECORD.remaining] = 1;
           count++;
-          if (at < 4096) markBytes(codeFrame.decoded, at, Math.min(4096, at + 16));
+          if (at < 4096) {
+            markBytes(codeFrame.decoded, at, Math.min(4096, at + INSTRUCTION_LIMIT_BYTES));
+            // Room for the instruction and for what follows it.
+            if (pageLimit === 4096 && result === 'needMoreBytes') {
+              this.crossings.set(record, { host: page + at, mode, tail: undefined });
+              this.writePseudo(record + RECORD_BYTES, HANDLER.stale, at);
+              this.next += 2 * RECORD_BYTES;
+            }
+          }
         }
         this.next += RECORD_BYTES;
         break;
@@ -100,8 +117,32 @@ export class CodeCache {
       }
     }
     for (let i = 0; i < count; i++) state.u8[first + i * RECORD_BYTES + RECORD.remaining] = count - i;
+    if (this.crossings.has(first + (count - 1) * RECORD_BYTES)) state.u8[first + count * RECORD_BYTES + RECORD.remaining] = 1;
     codeFrame.extents.push(first, (this.next - first) / RECORD_BYTES);
     return first;
+  }
+
+  /**
+   * Makes sure that the record behind a crossing record holds the instruction as it stands in memory now.
+   * @param next host address of the first byte of the next page, translated for this fetch
+   */
+  prepareCrossing(record: number, next: number): boolean {
+    const crossing = this.crossings.get(record);
+    if (crossing === undefined) return false;
+    const { u8 } = this.state;
+    const { tail } = crossing;
+    if (tail !== undefined && tail.every((byte, i) => u8[next + i] === byte)) return true;
+    const first = 4096 - (crossing.host & 0xfff);
+    const bytes = new Uint8Array(INSTRUCTION_LIMIT_BYTES);
+    bytes.set(u8.subarray(crossing.host, crossing.host + first));
+    bytes.set(u8.subarray(next, next + INSTRUCTION_LIMIT_BYTES - first), first);
+    const { decoder } = this;
+    if (decoder.decode(bytes, 0, bytes.length, crossing.mode) !== 'ok') return false;
+    crossing.tail = bytes.slice(first, decoder.length);
+    const offset = crossing.host & 0xfff;
+    writeRecord(this.state, record + RECORD_BYTES, decoder, offset);
+    this.writePseudo(record + 2 * RECORD_BYTES, HANDLER.nextBlock, offset + decoder.length);
+    return true;
   }
 
   private writePseudo(record: number, handler: number, offset: number): void {
@@ -139,6 +180,7 @@ export class CodeCache {
   clear(): void {
     for (const frame of this.codeFrames.keys()) this.physical.frameFlags[frame] = (this.physical.frameFlags[frame] as number) & ~FRAME.code;
     this.codeFrames.clear();
+    this.crossings.clear();
     this.next = RECORD_ARENA;
     this.onStale();
   }

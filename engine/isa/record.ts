@@ -46,7 +46,7 @@ export const HANDLER = {
   nextBlock: 1,
   /** Written over the next record when the machine must get a look in first. */
   leave: 2,
-  /** The instruction leaves its page: it is executed by stepping. */
+  /** The instruction leaves its page: checked against the next page, then the record behind this one; else stepped. */
   crossing: 3,
   /** Closes the single instruction of the step tier. */
   stepped: 4,

@@ -176,6 +176,7 @@ function buildRun(f: FunctionBuilder, map: OpcodeMap, runtime: Runtime, outlined
     };
     bodies[HANDLER.leave] = bodies[HANDLER.stale] as () => void;
     bodies[HANDLER.crossing] = () => {
+      f.brIf(f.callValue(runtime.crossing, TYPE_I32, rec), labels.following);
       refund(remaining());
       setCell(layout.EIP, eipOf(rec));
       exit(EXIT.step);

@@ -27,6 +27,8 @@ export const RUNTIME_IMPORTS = {
   resolveLinked: type(2, 1),
   /** (number, record) -> 0 go on at EIP, 1 leave, 2 fault: runs a host instruction. */
   hostInstruction: type(2, 1),
+  /** (record) -> 1 when the record behind it holds the instruction that leaves the page, 0 to step. */
+  crossing: type(1, 1),
   /** (number, record): runs a function written in TypeScript in the middle of a generated instruction. */
   helper: type(2, 0),
 } as const;
