@@ -4,6 +4,7 @@
  *
  *   npm run bench -- --quick
  *   npm run bench -- --only crc32,sort --rounds 5 --json bench.json
+ *   npm run bench -- --startup
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -13,17 +14,20 @@ import { disagreement, type KernelResult, meanRatio, type RunnerResult, summaris
 import { childRunner } from './runners/in-child.js';
 import { qemuRunner } from './runners/qemu.js';
 import type { Runner } from './runners/runner.js';
+import { measureStartup, startupTable } from './startup.js';
 
 const usage = `usage: npm run bench -- [--rounds N] [--only KERNEL,...] [--quick] [--json FILE]
   --rounds N   runs of each kernel on each machine, of which the median counts (default 3)
   --only ...   just these kernels: ${kernels.map(({ name }) => name).join(', ')}
   --quick      a tenth of the iterations and one round: does everything work?
   --json FILE  all figures as JSON
+  --startup    instead of all that: how long a tiny guest takes, start of the process included (11 rounds)
 `;
 
 /** The machine that the others are compared with. */
 const subject = 'replay86';
 const quickDivisor = 10;
+const startupRounds = 11;
 
 /** v86 with its JIT off and on; QEMU plain and counting instructions, as its own record and replay does. */
 const runners: readonly Runner[] = [
@@ -40,6 +44,7 @@ interface Settings {
   readonly chosen: readonly Kernel[];
   readonly rounds: number;
   readonly quick: boolean;
+  readonly startup: boolean;
   readonly jsonFile: string | undefined;
 }
 
@@ -50,6 +55,7 @@ function readSettings(): Settings | undefined {
       only: { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
+      startup: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -60,7 +66,7 @@ function readSettings(): Settings | undefined {
   const unknown = names?.find((name) => !kernels.some((kernel) => kernel.name === name));
   if (unknown !== undefined) throw new UsageError(`no kernel is called "${unknown}"`);
   const chosen = names === undefined ? kernels : kernels.filter(({ name }) => names.includes(name));
-  return { chosen, rounds, quick: values.quick, jsonFile: values.json };
+  return { chosen, rounds, quick: values.quick, startup: values.startup, jsonFile: values.json };
 }
 
 function progress(text: string): void {
@@ -117,6 +123,10 @@ async function main(): Promise<number> {
   const settings = readSettings();
   if (settings === undefined) {
     process.stdout.write(usage);
+    return 0;
+  }
+  if (settings.startup) {
+    process.stdout.write(`${startupTable(measureStartup(startupRounds))}\n`);
     return 0;
   }
   const available = await availableRunners();
