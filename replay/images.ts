@@ -3,16 +3,12 @@
  * the guest asks, never written. A trace names each by its sha256, so a changed one is noticed before anything runs.
  */
 import { createHash } from 'node:crypto';
-import {
-  type ByteSource,
-  type FileSource,
-  findImageFile,
-  type ImageReference,
-  openFileSource,
-  quote,
-  type Trace,
-  TraceError,
-} from '../traces/index.js';
+import { quote, TraceError } from '../traces/errors.js';
+import type { ImageReference } from '../traces/events.js';
+import { type FileSource, openFileSource } from '../traces/file-source.js';
+import { findImageFile } from '../traces/image-files.js';
+import type { Trace } from '../traces/reader.js';
+import type { ByteSource } from '../traces/source.js';
 
 const MIB = 2 ** 20;
 

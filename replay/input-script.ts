@@ -12,6 +12,7 @@
  */
 import * as v from 'valibot';
 import { InputError, keyboardPayload, POWER_INPUT } from '../engine/index.js';
+import { ScriptError } from './script-error.js';
 
 export interface ScriptInput {
   readonly device: string;
@@ -31,14 +32,6 @@ export type InputScript = readonly ScriptEntry[];
 
 /** One line of a script, as a program writes it. */
 export type ScriptLine = v.InferInput<typeof lineSchema>;
-
-/** A script that cannot be played: one line of text that begins with its place. */
-export class ScriptError extends Error {
-  override readonly name = 'ScriptError';
-  constructor(place: string, problem: string) {
-    super(`${place}: ${problem}`);
-  }
-}
 
 const byte = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255));
 const serialText = v.union([v.pipe(v.string(), v.nonEmpty('must not be empty')), v.array(byte)], 'must be text or a list of bytes');

@@ -5,8 +5,9 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { InputError } from '../engine/index.js';
 import type { RunEnd } from './exit-status.js';
-import { type InputScript, ScriptError } from './input-script.js';
+import type { InputScript } from './input-script.js';
 import type { MachineLike } from './machine-like.js';
+import { ScriptError } from './script-error.js';
 import { ScriptPlayer } from './script-player.js';
 import { Slicer } from './slicer.js';
 

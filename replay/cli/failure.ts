@@ -2,9 +2,9 @@
  * What goes wrong, as one line on stderr and an exit status. A stack trace is shown only on request.
  */
 import { BootError, ConfigError } from '../../engine/index.js';
-import { TraceError } from '../../traces/index.js';
+import { TraceError } from '../../traces/errors.js';
 import { STATUS } from '../exit-status.js';
-import { ScriptError } from '../input-script.js';
+import { ScriptError } from '../script-error.js';
 import { oneLine } from './text.js';
 
 /** The command line asks for something impossible. */

@@ -2,7 +2,7 @@
  * Where the guest's serial output goes: standard output or a file. Bytes are collected and written once a slice.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { TraceError } from '../../traces/index.js';
+import { TraceError } from '../../traces/errors.js';
 
 const BUFFER_BYTES = 1 << 16;
 

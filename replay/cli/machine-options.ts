@@ -3,7 +3,8 @@
  */
 import { resolve } from 'node:path';
 import { type BootSource, detectKernel, type MachineConfig, type Tier } from '../../engine/index.js';
-import { type FileSource, openFileSource, TraceError } from '../../traces/index.js';
+import { TraceError } from '../../traces/errors.js';
+import { type FileSource, openFileSource } from '../../traces/file-source.js';
 import { loadImageFile } from '../images.js';
 import type { ImagePaths } from '../machine-setup.js';
 import { UsageError } from './failure.js';

@@ -2,7 +2,7 @@
  * What a finished run says of itself: a line for people, a file for programs.
  */
 import { writeFileSync } from 'node:fs';
-import { TraceError } from '../../traces/index.js';
+import { TraceError } from '../../traces/errors.js';
 import { grouped, hexDigest, virtualTime } from './text.js';
 
 export interface RunSummary {

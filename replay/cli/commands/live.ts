@@ -3,8 +3,8 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Machine } from '../../../engine/index.js';
-import { openFileSource } from '../../../traces/index.js';
-import { type InputScript, parseInputScript } from '../../input-script.js';
+import { openFileSource } from '../../../traces/file-source.js';
+import type { InputScript } from '../../input-script.js';
 import type { SessionOptions } from '../../session.js';
 import { TerminalInput } from '../../terminal.js';
 import { GuestOutput } from '../guest-output.js';
@@ -37,8 +37,8 @@ export interface LiveRun {
 const INTERACTIVE_SLICE_MS = 10;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-export function startLive(options: LiveOptions): LiveRun {
-  const script = options.input === undefined ? undefined : readScript(options.input);
+export async function startLive(options: LiveOptions): Promise<LiveRun> {
+  const script = options.input === undefined ? undefined : await readScript(options.input);
   const output = new GuestOutput(options.serial);
   const interactive = process.stdin.isTTY && options.serial === 'stdio';
   const progress = interactive ? undefined : new ProgressLine(output);
@@ -100,8 +100,9 @@ export function startLive(options: LiveOptions): LiveRun {
   };
 }
 
-function readScript(path: string): InputScript {
+async function readScript(path: string): Promise<InputScript> {
   // Says in our words what is wrong with the file, before it is read.
   openFileSource(path).close();
+  const { parseInputScript } = await import('../../input-script.js');
   return parseInputScript(readFileSync(path, 'utf8'), path);
 }

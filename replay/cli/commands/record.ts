@@ -11,7 +11,7 @@ import { type LiveOptions, startLive } from './live.js';
 export async function record(options: LiveOptions & { readonly output: string }): Promise<number> {
   const opened = openMachine(options);
   try {
-    const live = startLive(options);
+    const live = await startLive(options);
     try {
       const { config, imagePaths } = opened;
       const result = await withImageName(options, () =>

@@ -13,7 +13,7 @@ export async function run(options: LiveOptions): Promise<number> {
   const opened = openMachine(options);
   try {
     const machine = withImageName(options, () => buildMachine(opened.config));
-    const live = startLive(options);
+    const live = await startLive(options);
     try {
       live.prepare(machine);
       const end = await runSession({ ...live.session, machine, through: machine });
