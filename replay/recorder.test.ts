@@ -138,6 +138,47 @@ describe('a recording', () => {
   });
 });
 
+describe('a recorder whose writer', () => {
+  const program: FakeProgram = { seed: 6, haltEvery: 40, timerNs: 500 };
+
+  it('wants a flush at every interrupt still runs to where it was told', () => {
+    const machine = new FakeMachine(program);
+    const sink = collect();
+    const writer = new TraceWriter(sink, HEADER, nodeCodec);
+    let interrupts = 0;
+    let flushed = 0;
+    const interrupt = writer.interrupt.bind(writer);
+    const flush = writer.flush.bind(writer);
+    writer.interrupt = (accepted) => {
+      interrupts++;
+      interrupt(accepted);
+    };
+    writer.flush = (to) => {
+      flushed = interrupts;
+      flush(to);
+    };
+    Object.defineProperty(writer, 'wantsFlush', { get: () => interrupts > flushed });
+    const recorder = new Recorder(machine, writer, 1000);
+    expect(recorder.run({ tick: 3000 })).toEqual({ kind: 'limit' });
+    expect(machine.tick).toBe(3000);
+    writer.end(recorder.finish({ kind: 'limit' }));
+    const trace = readTrace(bytesSource(sink.bytes()), nodeCodec);
+    expect(trace.flushes.length).toBe(interrupts + 1);
+    expect(replayOn(new FakeMachine(program), trace).divergence).toBeUndefined();
+  });
+
+  it('is full says so, outside of the machine', () => {
+    const machine = new FakeMachine(program);
+    const writer = new TraceWriter(collect(), HEADER, nodeCodec);
+    writer.interrupt = () => {
+      throw new Error('the trace is full');
+    };
+    const recorder = new Recorder(machine, writer);
+    expect(() => recorder.run({ tick: 3000 })).toThrow('the trace is full');
+    expect(machine.tick).toBeLessThan(3000);
+  });
+});
+
 describe('a divergence', () => {
   const program: FakeProgram = { seed: 7, haltEvery: 80, timerNs: 1300 };
   const script = inputScript([

@@ -87,6 +87,8 @@ describe('what cannot work is said in one line', () => {
     [2, 'nsPerTick must be', 'run', '--kernel', 'guest.bin', '--ns-per-tick', '4000000000'],
     [2, 'Give one of auto, interpreter, step', 'run', '--kernel', 'guest.bin', '--tier', 'jit'],
     [2, 'bad.jsonl:2: no input', 'run', ...VALID, '--input', 'bad.jsonl'],
+    [2, 'guest.bin is an image of the guest', 'record', '-o', 'guest.bin', ...VALID],
+    [2, 'guest.bin is an image of the guest', 'run', ...VALID, '--serial', 'guest.bin'],
     [2, "required option '-o, --output <trace>'", 'record', ...VALID],
     [2, "missing required argument 'trace'", 'replay'],
     [2, 'Give a number of ticks', 'replay', 'good.trace', '--to', 'end'],

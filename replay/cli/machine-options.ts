@@ -1,6 +1,7 @@
 /**
  * The machine that the options of `run` and `record` describe: files are opened and read here.
  */
+import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type BootSource, detectKernel, type MachineConfig, type Tier } from '../../engine/index.js';
 import { TraceError } from '../../traces/errors.js';
@@ -29,8 +30,11 @@ export interface OpenedMachine {
   close(): void;
 }
 
-/** @throws UsageError, TraceError */
-export function openMachine(options: MachineOptions): OpenedMachine {
+/**
+ * @param outputs files that the run will write: none of them may be an image.
+ * @throws UsageError, TraceError
+ */
+export function openMachine(options: MachineOptions, outputs: readonly (string | undefined)[]): OpenedMachine {
   const imagePaths: Record<string, string> = {};
   const opened: FileSource[] = [];
   const close = (): void => {
@@ -58,10 +62,20 @@ export function openMachine(options: MachineOptions): OpenedMachine {
       ...(cdrom !== undefined && { cdrom: open(cdrom, 'cdrom') }),
       tier,
     };
+    requireOtherFiles(outputs, Object.values(imagePaths));
     return { config, imagePaths, close };
   } catch (error) {
     close();
     throw error;
+  }
+}
+
+function requireOtherFiles(outputs: readonly (string | undefined)[], images: readonly string[]): void {
+  const inUse = new Set(images.map((path) => realpathSync(path)));
+  for (const output of outputs) {
+    if (output !== undefined && existsSync(output) && inUse.has(realpathSync(output))) {
+      throw new UsageError(`${output} is an image of the guest and would be overwritten: name another file`);
+    }
   }
 }
 

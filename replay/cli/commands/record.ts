@@ -9,7 +9,7 @@ import { summaryLine, writeJson } from '../summary.js';
 import { type LiveOptions, startLive } from './live.js';
 
 export async function record(options: LiveOptions & { readonly output: string }): Promise<number> {
-  const opened = openMachine(options);
+  const opened = openMachine(options, [options.output, options.serial, options.json]);
   try {
     const live = await startLive(options);
     try {

@@ -10,7 +10,7 @@ import { summaryLine, writeJson } from '../summary.js';
 import { type LiveOptions, startLive } from './live.js';
 
 export async function run(options: LiveOptions): Promise<number> {
-  const opened = openMachine(options);
+  const opened = openMachine(options, [options.serial, options.json]);
   try {
     const machine = withImageName(options, () => buildMachine(opened.config));
     const live = await startLive(options);
