@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
 import { requireTool } from '../properties/testing/system-tool.js';
+import { nodeCodec, traceIdentity } from '../traces/index.js';
 import { type MachineConfig, openTraceFile, packTraceFile, record, replay } from './index.js';
 import { testGuest } from './test-guest.js';
 
@@ -61,6 +62,22 @@ it('records and replays a guest with random inputs, in every tier', async () => 
     }),
     { seed: 5, numRuns: 4 },
   );
+});
+
+it('records the same however the host slices and paces the run', async () => {
+  const inputs = [
+    { at: 300, serial: 'abc' },
+    { after: 'c', serial: 'def' },
+  ];
+  const identities: string[] = [];
+  for (const host of [{}, { sliceMs: 1e-6 }, { realtime: true, sliceMs: 1 }]) {
+    await record({ config, to: tracePath, imagePaths: { kernel: kernelPath }, inputs, maxTicks: 2000, digestIntervalTicks: 300, ...host });
+    const trace = openTraceFile(tracePath);
+    expect(trace.inputs).toHaveLength(2);
+    identities.push(traceIdentity(trace, nodeCodec));
+    trace.close();
+  }
+  expect(new Set(identities).size).toBe(1);
 });
 
 it('answers what the guest says, and ends as it does', async () => {
