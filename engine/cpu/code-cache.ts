@@ -1,6 +1,7 @@
 /**
  * Decoded blocks by frame. A block starts at one physical address under one mode and never leaves its page; a write
- * into decoded bytes makes every record of the frame stale.
+ * into its bytes makes its records stale. A stale block is decoded again in place where it fits, so that branches that
+ * are linked to it find it again.
  */
 import { type Decoder, INSTRUCTION_LIMIT_BYTES } from '../isa/decoder.js';
 import { ADDRESSING, BLOCK_LIMIT, HANDLER, RECORD } from '../isa/record.js';
@@ -9,13 +10,22 @@ import type { Tlb } from '../mmu/tlb.js';
 import { RECORD_ARENA, RECORD_ARENA_BYTES, RECORD_BYTES } from './layout.js';
 import type { CpuState } from './state.js';
 
+interface Block {
+  readonly first: number;
+  /** Records that belong to it. */
+  records: number;
+  /** Its bytes in the page. */
+  readonly from: number;
+  to: number;
+  valid: boolean;
+}
+
 interface CodeFrame {
-  /** Record of the block at (offset in page | mode << 12); with more to it when CS begins or ends within the page. */
-  readonly blocks: Map<number | string, number>;
-  /** First record and record count of each block. */
-  readonly extents: number[];
-  /** A bit for each byte that has been decoded. */
+  /** By (offset in page | mode << 12); with more to it when CS begins or ends within the page. */
+  readonly blocks: Map<number | string, Block>;
+  /** A bit for each byte of a valid block. */
   readonly decoded: Uint8Array;
+  valid: number;
 }
 
 interface Crossing {
@@ -31,6 +41,9 @@ export class CodeCache {
   /** Instructions that leave their page, by crossing record. */
   private readonly crossings = new Map<number, Crossing>();
   private next = RECORD_ARENA;
+  private limit = RECORD_ARENA + RECORD_ARENA_BYTES;
+  /** End of the bytes that the last decoded block covers. */
+  private decodedTo = 0;
 
   constructor(
     private readonly state: CpuState,
@@ -50,13 +63,13 @@ export class CodeCache {
     const known = this.codeFrames.get(frame);
     const plain = offset + mode * 4096;
     const key = pageStart === 0 && pageLimit === 4096 ? plain : `${plain} ${pageStart} ${pageLimit}`;
-    const record = known?.blocks.get(key);
-    if (record !== undefined) return record;
+    const block = known?.blocks.get(key);
+    if (block?.valid === true) return block.first;
     if (this.full) return 0;
     const codeFrame = this.codeFrame(frame);
-    const first = this.decodeBlock(frame, codeFrame, offset, pageLimit, mode);
-    codeFrame.blocks.set(key, first);
-    return first;
+    const decoded = this.decodeBlock(frame, codeFrame, offset, pageLimit, mode, block);
+    codeFrame.blocks.set(key, decoded);
+    return decoded.first;
   }
 
   /** No room for another block: `clear` must come first, while no generated code is running. */
@@ -64,24 +77,60 @@ export class CodeCache {
     return this.next + (BLOCK_LIMIT + 3) * RECORD_BYTES > RECORD_ARENA + RECORD_ARENA_BYTES;
   }
 
+  /** The frame's blocks; from now on writes to it are noticed. */
   private codeFrame(frame: number): CodeFrame {
-    const known = this.codeFrames.get(frame);
-    if (known !== undefined) return known;
-    const created: CodeFrame = { blocks: new Map(), extents: [], decoded: new Uint8Array(512) };
-    this.codeFrames.set(frame, created);
-    this.physical.frameFlags[frame] = (this.physical.frameFlags[frame] as number) | FRAME.code;
-    this.tlb.protectFrame(frame);
-    return created;
+    let codeFrame = this.codeFrames.get(frame);
+    if (codeFrame === undefined) {
+      codeFrame = { blocks: new Map(), decoded: new Uint8Array(512), valid: 0 };
+      this.codeFrames.set(frame, codeFrame);
+    }
+    const flags = this.physical.frameFlags[frame] as number;
+    if (!(flags & FRAME.code)) {
+      this.physical.frameFlags[frame] = flags | FRAME.code;
+      this.tlb.protectFrame(frame);
+    }
+    return codeFrame;
   }
 
-  private decodeBlock(frame: number, codeFrame: CodeFrame, offset: number, pageLimit: number, mode: number): number {
+  private decodeBlock(frame: number, codeFrame: CodeFrame, offset: number, pageLimit: number, mode: number, stale: Block | undefined): Block {
+    const end = this.next;
+    if (stale !== undefined) {
+      // In place, while nothing executes it: whoever made it stale has left it.
+      this.next = stale.first;
+      this.limit = stale.first + stale.records * RECORD_BYTES;
+      const records = this.decodeRecords(frame, codeFrame, offset, pageLimit, mode);
+      this.next = end;
+      this.limit = RECORD_ARENA + RECORD_ARENA_BYTES;
+      if (records > 0) {
+        stale.to = this.decodedTo;
+        stale.valid = true;
+        codeFrame.valid++;
+        return stale;
+      }
+      for (let i = 0; i < stale.records; i++) this.makeStale(stale.first + i * RECORD_BYTES);
+    }
+    const records = this.decodeRecords(frame, codeFrame, offset, pageLimit, mode);
+    codeFrame.valid++;
+    return { first: end, records, from: offset, to: this.decodedTo, valid: true };
+  }
+
+  private makeStale(record: number): void {
+    this.state.u16[(record + RECORD.handler) >>> 1] = HANDLER.stale;
+    this.crossings.delete(record);
+  }
+
+  /** Decodes a block to `next`. @returns its number of records, 0 when it would go beyond `limit` */
+  private decodeRecords(frame: number, codeFrame: CodeFrame, offset: number, pageLimit: number, mode: number): number {
     const { decoder, state } = this;
     const page = this.physical.hostAddress(frame);
     const first = this.next;
     let at = offset;
     let count = 0;
+    this.decodedTo = offset;
     for (;;) {
       const record = this.next;
+      const room = (this.limit - record) / RECORD_BYTES;
+      if (room < 1) return 0;
       const result = at < pageLimit ? decoder.decode(state.u8, page + at, page + pageLimit, mode) : 'needMoreBytes';
       if (result !== 'ok') {
         if (count > 0 && (at >= 4096 || count === BLOCK_LIMIT)) this.writePseudo(record, HANDLER.nextBlock, at);
@@ -90,9 +139,11 @@ export class CodeCache {
           this.writePseudo(record, HANDLER.crossing, at);
           count++;
           if (at < 4096) {
-            markBytes(codeFrame.decoded, at, Math.min(4096, at + INSTRUCTION_LIMIT_BYTES));
+            this.decodedTo = Math.min(4096, at + INSTRUCTION_LIMIT_BYTES);
+            markBytes(codeFrame.decoded, at, this.decodedTo);
             // Room for the instruction and for what follows it.
             if (pageLimit === 4096 && result === 'needMoreBytes') {
+              if (room < 3) return 0;
               this.crossings.set(record, { host: page + at, mode, tail: undefined });
               this.writePseudo(record + RECORD_BYTES, HANDLER.stale, at);
               this.next += 2 * RECORD_BYTES;
@@ -106,11 +157,13 @@ export class CodeCache {
       this.next += RECORD_BYTES;
       markBytes(codeFrame.decoded, at, at + decoder.length);
       at += decoder.length;
+      this.decodedTo = at;
       count++;
       const ends = endsBlock(decoder);
       // A string instruction ends its block without going anywhere.
       if (ends && decoder.form.handler !== HANDLER.outlined) break;
       if (ends || count === BLOCK_LIMIT) {
+        if (room < 2) return 0;
         this.writePseudo(this.next, HANDLER.nextBlock, at);
         this.next += RECORD_BYTES;
         break;
@@ -118,8 +171,7 @@ export class CodeCache {
     }
     for (let i = 0; i < count; i++) state.u8[first + i * RECORD_BYTES + RECORD.remaining] = count - i;
     if (this.crossings.has(first + (count - 1) * RECORD_BYTES)) state.u8[first + count * RECORD_BYTES + RECORD.remaining] = 1;
-    codeFrame.extents.push(first, (this.next - first) / RECORD_BYTES);
-    return first;
+    return (this.next - first) / RECORD_BYTES;
   }
 
   /**
@@ -157,22 +209,28 @@ export class CodeCache {
   codeWritten(frame: number, offset: number, bytes: number): void {
     const codeFrame = this.codeFrames.get(frame);
     if (codeFrame === undefined) return;
+    if (codeFrame.valid === 0) {
+      // Written again since it was last code: it is data now.
+      this.physical.frameFlags[frame] = (this.physical.frameFlags[frame] as number) & ~FRAME.code;
+      return;
+    }
     let hit = false;
     for (let at = offset; at < offset + bytes && !hit; at++) hit = ((codeFrame.decoded[at >>> 3] as number) & (1 << (at & 7))) !== 0;
-    if (hit) this.dropFrame(frame, codeFrame);
+    if (hit) this.dropBlocks(codeFrame, offset, offset + bytes);
   }
 
-  private dropFrame(frame: number, codeFrame: CodeFrame): void {
-    const { extents } = codeFrame;
-    for (let i = 0; i < extents.length; i += 2) {
-      let record = extents[i] as number;
-      for (let left = extents[i + 1] as number; left > 0; left--) {
-        this.state.u16[(record + RECORD.handler) >>> 1] = HANDLER.stale;
-        record += RECORD_BYTES;
+  private dropBlocks(codeFrame: CodeFrame, from: number, to: number): void {
+    codeFrame.decoded.fill(0);
+    for (const block of codeFrame.blocks.values()) {
+      if (!block.valid) continue;
+      if (block.from >= to || block.to <= from) {
+        markBytes(codeFrame.decoded, block.from, block.to);
+        continue;
       }
+      block.valid = false;
+      codeFrame.valid--;
+      for (let i = 0; i < block.records; i++) this.makeStale(block.first + i * RECORD_BYTES);
     }
-    this.codeFrames.delete(frame);
-    this.physical.frameFlags[frame] = (this.physical.frameFlags[frame] as number) & ~FRAME.code;
     this.onStale();
   }
 

@@ -145,6 +145,9 @@ export const STEP_RECORDS = region.take(4 * 32, 16);
 export const PDPTE = region.take(4 * 8, 8);
 /** Address of the TLB table for the current privilege level. */
 export const TLB_BASE = region.take(4);
+/** Time-stamp counter = tick * NS_PER_TICK (f64) + TIME_STAMP_BASE (i64, modulo 2^64). */
+export const NS_PER_TICK = region.take(8, 8);
+export const TIME_STAMP_BASE = region.take(8, 8);
 /** How many frames are RAM, and whether A20 is open: what the quick page walk must know of physical memory. */
 export const RAM_FRAMES = region.take(4);
 export const A20_OPEN = region.take(4);
@@ -155,13 +158,16 @@ export const CPU_STATE_END = region.end;
 
 /**
  * TLB: direct mapped by linear page, one table for supervisor and one for user accesses. An entry is
- * { read tag u32, write tag u32, addend u32, global u32 }; a tag is the linear page address, or TLB_INVALID.
+ * { read tag u32, write tag u32, addend u32, flags u32 }; a tag is the linear page address, or TLB_INVALID.
  */
 export const TLB_ENTRIES = 8192;
 export const TLB_ENTRY_SHIFT = 4;
 export const TLB_ENTRY_BYTES = 1 << TLB_ENTRY_SHIFT;
 export const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
 export const TLB_INVALID = 1;
+/** Flags: the translation survives a load of CR3; writes are allowed and the dirty bit is set. */
+export const TLB_GLOBAL = 1;
+export const TLB_WRITABLE = 2;
 export const TLB_SUPERVISOR = 0x10000;
 export const TLB_USER = TLB_SUPERVISOR + TLB_BYTES;
 /** A table without a valid entry: in force while every access must be looked at (alignment checks, watchpoints). */

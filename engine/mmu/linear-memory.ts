@@ -3,6 +3,7 @@
  * devices, marked frames.
  */
 import type { LinearMemory } from '../cpu/host-instruction.js';
+import { FRAMES } from '../cpu/layout.js';
 import { CR4, type CpuState } from '../cpu/state.js';
 import type { AccessSize } from '../devices/device.js';
 import type { Access, Paging } from './paging.js';
@@ -62,6 +63,13 @@ export class Mmu {
   /** Writes up to 16 bytes that may cross a page. @throws GuestException before anything is written */
   writeFrom(linear: number, bytes: number, user: boolean, from: Uint8Array, at: number): void {
     this.accessCheck?.(linear, bytes, true, user);
+    if ((linear & 0xfff) + bytes <= 0x1000) {
+      const host = this.tlb.lookupWritable(linear, user);
+      if (host !== 0) {
+        this.writeFrame((host - FRAMES) >>> 12, linear & 0xfff, bytes, from, at);
+        return;
+      }
+    }
     const first = Math.min(bytes, 0x1000 - (linear & 0xfff));
     const access: Access = { write: true, user, fetch: false };
     const low = this.translate(linear, access);
@@ -73,11 +81,7 @@ export class Mmu {
   private writePhysical(address: number, bytes: number, from: Uint8Array, at: number): void {
     const frame = this.physical.frameOf(address);
     if (frame >= 0) {
-      const flags = this.physical.frameFlags[frame] as number;
-      if (flags & FRAME.readOnly) return;
-      const to = this.physical.hostAddress(frame) + (address & 0xfff);
-      for (let i = 0; i < bytes; i++) this.state.u8[to + i] = from[at + i] as number;
-      this.physical.written(frame, flags, address & 0xfff, bytes);
+      this.writeFrame(frame, address & 0xfff, bytes, from, at);
       return;
     }
     for (let done = 0; done < bytes; ) {
@@ -87,6 +91,14 @@ export class Mmu {
       this.physical.write(address + done, size, value >>> 0);
       done += size;
     }
+  }
+
+  private writeFrame(frame: number, offset: number, bytes: number, from: Uint8Array, at: number): void {
+    const flags = this.physical.frameFlags[frame] as number;
+    if (flags & FRAME.readOnly) return;
+    const to = this.physical.hostAddress(frame) + offset;
+    for (let i = 0; i < bytes; i++) this.state.u8[to + i] = from[at + i] as number;
+    this.physical.written(frame, flags, offset, bytes);
   }
 
   /** Raises what a write would raise. */

@@ -129,7 +129,7 @@ function buildWalk(f: FunctionBuilder): void {
   f.emit(store32(entry, select(writable.eqz().or(flags.ne(FRAME.dirty)), I32.of(layout.TLB_INVALID), tag), 4));
   f.emit(store32(entry, frame.shl(12).add(layout.FRAMES).sub(tag), 8));
   const paged = f.let(select(cell(layout.CR4).and(CR4.pge), leaf.get(), ZERO));
-  f.emit(store32(entry, paged.and(ENTRY.global).ne(0), 12));
+  f.emit(store32(entry, paged.and(ENTRY.global).ne(0).or(writable.ne(0).shl(1)), 12));
   f.return(entry);
 }
 

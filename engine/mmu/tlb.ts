@@ -15,10 +15,12 @@ import {
   TLB_FILLED,
   TLB_FILLED_COUNT,
   TLB_FILLED_LIMIT,
+  TLB_GLOBAL,
   TLB_INVALID,
   TLB_NONE,
   TLB_SUPERVISOR,
   TLB_USER,
+  TLB_WRITABLE,
 } from '../cpu/layout.js';
 import type { CpuState } from '../cpu/state.js';
 import type { Translation } from './paging.js';
@@ -87,6 +89,13 @@ export class Tlb {
     return tag === (linear & 0xffff_f000) >>> 0 ? (linear + (this.words[entry + 2] as number)) >>> 0 : 0;
   }
 
+  /** Host address of a byte that may be written but perhaps needs attention, 0 when a walk must find out. */
+  lookupWritable(linear: number, user: boolean): number {
+    const entry = this.entryAt(linear, user);
+    if (this.words[entry] !== (linear & 0xffff_f000) >>> 0 || !((this.words[entry + 3] as number) & TLB_WRITABLE)) return 0;
+    return (linear + (this.words[entry + 2] as number)) >>> 0;
+  }
+
   /** Enters a translation of a page with storage. The write tag is set only when a write needs no attention at all. */
   fill(linear: number, user: boolean, translation: Translation, frame: number): void {
     const entry = this.entryAt(linear, user);
@@ -96,7 +105,7 @@ export class Tlb {
     this.words[entry] = page;
     this.words[entry + 1] = quiet ? page : TLB_INVALID;
     this.words[entry + 2] = FRAMES + frame * 4096 - page;
-    this.words[entry + 3] = translation.global ? 1 : 0;
+    this.words[entry + 3] = (translation.global ? TLB_GLOBAL : 0) | (translation.writable ? TLB_WRITABLE : 0);
   }
 
   /** Every entry that may be valid, some perhaps twice. */
@@ -133,7 +142,7 @@ export class Tlb {
     for (let i = 0; i < (listed ? count : 2 * TLB_ENTRIES); i++) {
       const entry = listed ? (words[list + i] as number) >>> 2 : SUPERVISOR + i * ENTRY_WORDS;
       if (words[entry] === TLB_INVALID) continue;
-      if (words[entry + 3] === 0) this.invalidate(entry);
+      if (((words[entry + 3] as number) & TLB_GLOBAL) === 0) this.invalidate(entry);
       else words[list + kept++] = entry * 4;
     }
     this.filledCount = kept;
