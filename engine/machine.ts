@@ -75,7 +75,7 @@ export class Machine {
     this.physical = new PhysicalMemory(memory, memoryBytes, romBytes);
     this.physical.makeHole(VGA_GRAPHICS.first, VGA_GRAPHICS.bytes);
     this.clock = new Clock(nsPerTick);
-    const { map, instantiate } = interpreterFor(memory);
+    const { map, instantiate } = interpreterFor(memory, pages);
     const { clock } = this;
     const exported = { functions: undefined as ReturnType<typeof instantiate> | undefined };
     this.core = new Core(

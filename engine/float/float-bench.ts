@@ -20,7 +20,7 @@ export interface FloatBench {
 
 /** Results are arrays, i64 as unsigned bigint, i32 unsigned. */
 export function createFloatBench(): FloatBench {
-  const module = new ModuleBuilder({ module: 'env', field: 'memory', pages: 1, maximumPages: 1 });
+  const module = new ModuleBuilder({ module: 'env', field: 'memory', pages: 1 });
   const library = buildFloatLibrary(module, { flagsAddress: FLAGS_ADDRESS });
   const groups = Object.entries(library) as [string, Record<string, FunctionReference>][];
   for (const [group, functions] of groups) {

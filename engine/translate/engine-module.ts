@@ -1,23 +1,26 @@
-/** The WebAssembly module of the machine: compiled once per process, instantiated per machine. */
+/** The WebAssembly module of the machine: compiled once per process and memory size, instantiated per machine. */
 import type { DigestFunctions } from '../digest/machine-digest.js';
 import type { OpcodeMap } from '../isa/opcode-map.js';
+import { withMemoryPages } from '../wasm/memory-pages.js';
 import { engineCode } from './engine-code.js';
+import type { EngineCode } from './generated-code.js';
 
-let shared: { readonly map: OpcodeMap; readonly module: WebAssembly.Module } | undefined;
+let shared: EngineCode | undefined;
+const modules = new Map<number, WebAssembly.Module>();
 
 export interface EngineFunctions extends DigestFunctions {
   run(record: number): number;
 }
 
-export function interpreterFor(memory: WebAssembly.Memory): {
-  map: OpcodeMap;
-  instantiate: (imports: Record<string, (...args: never[]) => number | undefined>) => EngineFunctions;
-} {
-  if (shared === undefined) {
-    const { map, bytes } = engineCode();
-    shared = { map, module: new WebAssembly.Module(bytes) };
-  }
-  const { map, module } = shared;
+/** @param pages the size of the memory, which cannot grow */
+export function interpreterFor(
+  memory: WebAssembly.Memory,
+  pages: number,
+): { map: OpcodeMap; instantiate: (imports: Record<string, (...args: never[]) => number | undefined>) => EngineFunctions } {
+  shared ??= engineCode();
+  const { map, bytes } = shared;
+  const module = modules.get(pages) ?? new WebAssembly.Module(withMemoryPages(bytes, pages));
+  modules.set(pages, module);
   return {
     map,
     instantiate: (imports) => new WebAssembly.Instance(module, { cpu: { ...imports, memory } }).exports as unknown as EngineFunctions,

@@ -32,8 +32,8 @@ export function buildInterpreter(
   map: OpcodeMap,
   extend: (module: ModuleBuilder) => void,
 ): InterpreterModule {
-  // Any memory will do, so that one module serves machines of all sizes.
-  const module = new ModuleBuilder({ module: 'cpu', field: 'memory', pages: 1, maximumPages: 65536 });
+  // How large the memory is, is put in when it is known (withMemoryPages).
+  const module = new ModuleBuilder({ module: 'cpu', field: 'memory', pages: 1 });
   const imports = importRuntime(module);
   const runtime: Runtime = { ...imports, ...buildMemorySlowPaths(module, imports), segmentedLinear: module.function(imports.checkSegment.type, (f) => buildSegmentedLinear(f, imports.checkSegment)), float: buildFloatLibrary(module, { flagsAddress: layout.FLOAT_FLAGS }) };
   const outlinedType = { parameters: [TYPE_I32], results: [TYPE_I32] } as const;

@@ -1,6 +1,7 @@
 /** Puts a WebAssembly module together (core specification, section 5.5). One imported memory, at most one table. */
 import { type Bytes, name, unsignedLeb } from './bytes.js';
 import { FunctionBuilder, type FunctionReference, type FunctionType } from './function-builder.js';
+import { memoryLimits } from './memory-pages.js';
 
 const SECTION = { type: 1, import: 2, function: 3, table: 4, export: 7, element: 9, code: 10 } as const;
 
@@ -11,7 +12,7 @@ export class ModuleBuilder {
   private readonly exports: { field: string; index: number }[] = [];
   private tableFunctions: readonly FunctionReference[] = [];
 
-  constructor(private readonly memory: { module: string; field: string; pages: number; maximumPages: number }) {}
+  constructor(private readonly memory: { module: string; field: string; pages: number }) {}
 
   typeIndex(type: FunctionType): number {
     const code = [
@@ -75,9 +76,7 @@ export class ModuleBuilder {
         ...name(this.memory.module),
         ...name(this.memory.field),
         0x02,
-        0x01,
-        ...unsignedLeb(this.memory.pages),
-        ...unsignedLeb(this.memory.maximumPages),
+        ...memoryLimits(this.memory.pages),
       ],
     ]);
     section(SECTION.function, this.functions.map((entry) => unsignedLeb(entry.typeIndex)));

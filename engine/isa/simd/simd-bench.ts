@@ -70,7 +70,7 @@ export interface SimdBench {
 
 export function createSimdBench(): SimdBench {
   const map = buildOpcodeMap(SIMD, [16, 32]);
-  const module = new ModuleBuilder({ module: 'cpu', field: 'memory', pages: MEMORY_PAGES, maximumPages: MEMORY_PAGES });
+  const module = new ModuleBuilder({ module: 'cpu', field: 'memory', pages: MEMORY_PAGES });
   const imports = importRuntime(module);
   const float = buildFloatLibrary(module, { flagsAddress: layout.FLOAT_FLAGS });
   const type = { parameters: [TYPE_I32], results: [TYPE_I32] } as const;

@@ -4,6 +4,7 @@ import * as layout from '../../cpu/layout.js';
 import { CR0, type SegmentCache } from '../../cpu/state.js';
 import { PhysicalMemory } from '../../mmu/physical-memory.js';
 import { buildInterpreter } from '../../translate/interpreter.js';
+import { withMemoryPages } from '../../wasm/memory-pages.js';
 import { buildOpcodeMap } from '../opcode-map.js';
 import { FpuState } from './fpu-state.js';
 import { X87 } from './x87.js';
@@ -16,7 +17,7 @@ const FLAT_DATA: SegmentCache = { selector: 0x10, base: 0, limit: 0xffff_ffff, a
 
 const map = buildOpcodeMap(X87, [8, 16, 32]);
 const pages = Math.ceil((layout.FRAMES + RAM_BYTES) / 65536);
-const module = new WebAssembly.Module(buildInterpreter(map, () => {}).bytes);
+const module = new WebAssembly.Module(withMemoryPages(buildInterpreter(map, () => {}).bytes, pages));
 
 export class X87Bench {
   readonly core: Core;
@@ -28,7 +29,7 @@ export class X87Bench {
   constructor() {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const physical = new PhysicalMemory(memory, RAM_BYTES, 0);
-    const nothing = { readPort: () => 0, writePort: () => {}, nowNs: 0, deadline: () => 0 };
+    const nothing = { readPort: () => 0, writePort: () => {}, nowNs: 0, nsPerTick: 1, skippedNs: 0, deadline: () => 0 };
     this.core = new Core(memory, physical, nothing, map, [], (imports) => {
       const { exports } = new WebAssembly.Instance(module, { cpu: { ...imports, memory } });
       return exports.run as (record: number) => number;
