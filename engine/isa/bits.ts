@@ -26,7 +26,7 @@ function bitWithin(c: Context, change: BitChange): void {
 function bitInMemory(c: Context, change: BitChange): void {
   const offset = c.let(toI32(c.readSigned(1)));
   const bytes = c.size / 8;
-  const displacement = offset.shrS(Math.log2(c.size)).mul(bytes);
+  const displacement = offset.shrS(31 - Math.clz32(c.size)).mul(bytes);
   const linear = c.linearDisplaced(0, displacement, bytes, change !== undefined);
   const position = c.let(c.size === 64 ? offset.and(63).toI64U() : offset.and(c.size - 1)) as Int;
   const setCarry = (old: Int): void => c.flags.setCarry(toI32(old.shrU(position)).and(1));

@@ -9,7 +9,8 @@ import * as layout from '../cpu/layout.js';
 import { EFLAG } from '../cpu/state.js';
 import type { AccessBits, Context } from '../translate/context.js';
 import { type Int, toI32, zeroExtended } from '../translate/int.js';
-import { I32, select } from '../wasm/values.js';
+import { store128 } from '../wasm/memory-access.js';
+import { I32, select, V128 } from '../wasm/values.js';
 import { type Definition, type Semantics, row } from './definition.js';
 import { ADDRESSING } from './record.js';
 
@@ -128,7 +129,7 @@ function bulkStep(c: Context, k: Counters, bulk: Bulk, single: Parameters<Contex
   c.f.set(limit, select(count.ltU(affordable), count, affordable));
   const bytes = c.size / 8;
   const clampToPage = (address: I32): void => {
-    const room = c.let(I32.of(0x1000).sub(address.and(0xfff)).shrU(Math.log2(bytes)));
+    const room = c.let(I32.of(0x1000).sub(address.and(0xfff)).shrU(31 - Math.clz32(bytes)));
     c.f.if(room.ltU(limit.get()), () => c.f.set(limit, room));
   };
   clampToPage(c.cell32(layout.EDI));
@@ -162,13 +163,22 @@ const bulkStore: Bulk = (c, _k, limit) => {
   const bytes = c.let(limit.mul(c.size / 8));
   const to = c.let(c.cell32(layout.EDI));
   const host = c.hostPage(to, true);
-  const value = c.let(toI32(c.register(0, c.size)));
-  // memory.fill works with a byte: the value must be that byte throughout.
-  const uniform = c.size === 8 ? I32.of(1) : c.size === 16 ? value.eq(value.and(0xff).mul(0x101)) : value.eq(value.and(0xff).mul(0x01010101));
   c.f.if(
-    host.ne(0).and(uniform),
+    host.ne(0).and(bytes.geU(16)),
     () => {
-      c.f.fillMemory(host, value.and(0xff), bytes);
+      const value = toI32(zeroExtended(c.register(0, c.size), c.size));
+      const word = c.size === 8 ? value.mul(0x01010101) : c.size === 16 ? value.mul(0x10001) : value;
+      const pattern = c.let(V128.splat32(word));
+      const at = c.newLocal();
+      const last = c.let(host.add(bytes).sub(16));
+      c.f.set(at, host);
+      c.f.loop((again) => {
+        c.f.emit(store128(at.get(), pattern));
+        c.f.set(at, at.get().add(16));
+        c.f.brIf(at.get().ltU(last), again);
+      });
+      // The rest, overlapping what is there: the pattern repeats with the size of an element.
+      c.f.emit(store128(last, pattern));
       finishBulk(c, limit, bytes, false);
     },
     () => {

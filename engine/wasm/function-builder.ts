@@ -207,10 +207,6 @@ export class FunctionBuilder {
     return valueOf(TYPE_I32, [...args.map((arg) => arg.code), tableIndex.code, 0x11, ...unsignedLeb(typeIndex), 0]);
   }
 
-  fillMemory(address: I32, byte: I32, length: I32): void {
-    this.emit([address.code, byte.code, length.code, 0xfc, 11, 0]);
-  }
-
   copyMemory(to: I32, from: I32, length: I32): void {
     this.emit([to.code, from.code, length.code, 0xfc, 10, 0, 0]);
   }

@@ -188,6 +188,10 @@ export class V128 extends Value {
     if (bytes.length !== 16) throw new Error('a v128 constant has 16 bytes');
     return new V128([0xfd, 0x0c, ...Array.from(bytes)]);
   }
+  /** Four times the same 32 bits. */
+  static splat32(value: I32): V128 {
+    return new V128([value.code, 0xfd, 0x11]);
+  }
   /** A SIMD instruction (opcode of section 5.4.8) over this and the other operands that gives a vector. */
   op(opcode: number, ...others: Value[]): V128 {
     return new V128([this.code, ...others.map((other) => other.code), 0xfd, ...unsignedLeb(opcode)]);
