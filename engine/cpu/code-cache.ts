@@ -174,6 +174,11 @@ export class CodeCache {
     return (this.next - first) / RECORD_BYTES;
   }
 
+  /** The instruction at a crossing record does leave its page. */
+  isCrossing(record: number): boolean {
+    return this.crossings.has(record);
+  }
+
   /**
    * Makes sure that the record behind a crossing record holds the instruction as it stands in memory now.
    * @param next host address of the first byte of the next page, translated for this fetch

@@ -460,6 +460,8 @@ export class Core implements Cpu, TickSource {
   /** An instruction that leaves its page: fetches from the next page as stepping would. */
   private crossing(record: number): number {
     const { state } = this;
+    // What is undefined may lie well within its page: the next one is not looked at then.
+    if (!this.code.isCrossing(record)) return 0;
     const eip = (state.get32(layout.CODE_PAGE_EIP) + (state.u16[(record + RECORD.offset) >>> 1] as number)) >>> 0;
     const limit = state.segmentLimit(layout.CS);
     if (eip + INSTRUCTION_LIMIT_BYTES - 1 > limit) return 0;
