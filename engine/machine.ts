@@ -87,6 +87,10 @@ export class Machine {
         get nowNs() {
           return clock.nowNs;
         },
+        nsPerTick,
+        get skippedNs() {
+          return clock.skippedNs;
+        },
         deadline: () => Math.max(this.core.tick, Math.min(this.untilTick, clock.tickAt(Math.min(clock.nextDueNs, this.untilNs)))),
       },
       map,

@@ -3,7 +3,7 @@
  * far it may run and asks it to look at interrupts at the right tick.
  */
 import type { TickSource } from '../clock/clock.js';
-import type { Form } from '../isa/definition.js';
+import { type Form, hostSemanticsName } from '../isa/definition.js';
 import { Decoder, INSTRUCTION_LIMIT_BYTES } from '../isa/decoder.js';
 import type { OpcodeMap } from '../isa/opcode-map.js';
 import { BLOCK_LIMIT, HANDLER, RECORD } from '../isa/record.js';
@@ -21,7 +21,7 @@ import type { Cpu, HostSemantics } from './host-instruction.js';
 import { acceptInterrupt, raise, type RaiseResult } from './interrupts.js';
 import * as layout from './layout.js';
 import { MODE_CODE_32, MODE_CODE_FLAT, MODE_DATA_FLAT, MODE_SEGMENT_SHIFT, MODE_SEGMENT_UNCACHED, MODE_STACK_32, MODE_USER } from './mode.js';
-import { resetMsrs } from './msr.js';
+import { MSR, resetMsrs } from './msr.js';
 import { RecordView } from './record-view.js';
 import { checkedLinear } from './segmentation.js';
 import { StackReader, StackWriter, currentStackWriter } from './stack.js';
@@ -32,8 +32,10 @@ import { systemSemantics } from './system-semantics.js';
 export interface Board {
   readPort(port: number, bytes: 1 | 2 | 4): number;
   writePort(port: number, bytes: 1 | 2 | 4, value: number): void;
-  /** Virtual time now. */
+  /** Virtual time now: tick x nsPerTick + skippedNs, of which the last only changes while the CPU does not run. */
   readonly nowNs: number;
+  readonly nsPerTick: number;
+  readonly skippedNs: number;
   /** The tick by which the machine must get control, if nothing changes: limit or next alarm. */
   deadline(): number;
 }
@@ -75,6 +77,8 @@ export class Core implements Cpu, TickSource {
   private readonly view: RecordView;
   private readonly hostEntries: readonly HostEntry[];
   private readonly run: (record: number) => number;
+  /** Time skipped in HLT as TIME_STAMP_BASE includes it; NaN when that is out of date for another reason. */
+  private publishedSkippedNs = Number.NaN;
   /** Record under execution in generated code, 0 outside. */
   private record = 0;
   /** A record whose handler was replaced by `leave`, and what it was. */
@@ -107,6 +111,7 @@ export class Core implements Cpu, TickSource {
   ) {
     this.state = new CpuState(memory);
     const { state } = this;
+    state.f64[layout.NS_PER_TICK >>> 3] = board.nsPerTick;
     const tlb = new Tlb(state, physical);
     this.mmu = new Mmu(state, physical, new Paging(state, physical), tlb);
     const isUser = (): boolean => state.cpl === 3;
@@ -123,8 +128,9 @@ export class Core implements Cpu, TickSource {
     tlb.onDropped = (page) => this.translationsDropped(page);
     this.shortBranches = new Set(map.hot.filter((form) => form.operandSize === 16).map((form) => form.handler));
     this.hostEntries = map.host.map((form) => {
-      const semantics = systemSemantics[form.definition.semantics as string];
-      if (semantics === undefined) throw new Error(`no host semantics named ${String(form.definition.semantics)}`);
+      const name = String(hostSemanticsName(form.definition));
+      const semantics = systemSemantics[name];
+      if (semantics === undefined) throw new Error(`no host semantics named ${name}`);
       return { form, semantics, isSoftwareInterrupt: SOFTWARE_INTERRUPTS.has(form.definition.mnemonic) };
     });
     this.run = instantiate({
@@ -190,6 +196,7 @@ export class Core implements Cpu, TickSource {
     state.f64[layout.SHADOW_TICK >>> 3] = -1;
     resetDebugRegisters(state);
     resetMsrs(this.msr);
+    this.publishedSkippedNs = Number.NaN;
     this.halted = false;
     this.mmu.tlb.flush('all');
     this.forgetCode();
@@ -218,7 +225,16 @@ export class Core implements Cpu, TickSource {
     this.state.f64[at] = (this.state.f64[at] as number) + 1;
   }
 
+  /** What RDTSC needs to know in generated code. */
+  private publishTime(): void {
+    const { skippedNs } = this.board;
+    if (skippedNs === this.publishedSkippedNs) return;
+    this.publishedSkippedNs = skippedNs;
+    this.state.i64[layout.TIME_STAMP_BASE >>> 3] = BigInt(skippedNs) + (this.msr.get(MSR.timeStampCounter) as bigint);
+  }
+
   private setBudget(deadline: number): void {
+    this.publishTime();
     const tick = this.tick;
     const budget = Math.min(deadline - tick, BUDGET_LIMIT);
     this.state.f64[layout.TICK_DEADLINE >>> 3] = tick + budget;
@@ -671,6 +687,7 @@ export class Core implements Cpu, TickSource {
   /** Snapshots: caches are rebuilt from scratch. */
   dropCaches(): void {
     for (let index = 0; index < 8; index++) this.state.deriveBounds(index);
+    this.publishedSkippedNs = Number.NaN;
     this.mmu.tlb.flush('all');
     this.forgetCode();
   }

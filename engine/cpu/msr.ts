@@ -110,9 +110,14 @@ export function writeMsr(cpu: Cpu, address: number, value: bigint): void {
   }
   const register = registers.get(address);
   if (register === undefined || value & ~register.writable || register.valid?.(value) === false) throw generalProtection(0);
-  if (address === MSR.timeStampCounter) cpu.msr.set(address, BigInt.asUintN(64, value - BigInt(cpu.nowNs)));
+  if (address === MSR.timeStampCounter) {
+    const cell = layout.TIME_STAMP_BASE >>> 3;
+    cpu.state.i64[cell] = (cpu.state.i64[cell] as bigint) + value - timeStampCounter(cpu);
+    cpu.msr.set(address, BigInt.asUintN(64, value - BigInt(cpu.nowNs)));
+    return;
+  }
   // A write (of zero) asks for the microcode revision, which is then read: there is none.
-  else cpu.msr.set(address, address === MSR.biosSignId ? 0n : value);
+  cpu.msr.set(address, address === MSR.biosSignId ? 0n : value);
 }
 
 function returnInEdxEax(cpu: Cpu, value: bigint): void {

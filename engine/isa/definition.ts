@@ -40,6 +40,8 @@ export interface DefinitionOptions {
   readonly default64?: true;
   /** Not in 64-bit mode. */
   readonly not64?: true;
+  /** Name of the host semantics that `context.host()` turns to, where generated code covers only the frequent case. */
+  readonly fallback?: string;
   /** REP, REPE, REPNE are meaningful: decoded into `context.repeat`. */
   readonly repeat?: 'rep' | 'repe';
 }
@@ -53,6 +55,9 @@ export function row(
 ): Definition {
   return { encoding, mnemonic, operands, semantics, options };
 }
+
+/** Name of the host semantics that a definition is, or falls back to. */
+export const hostSemanticsName = ({ semantics, options }: Definition): string | undefined => (typeof semantics === 'string' ? semantics : options.fallback);
 
 /** A parsed operand. */
 export interface Operand {
@@ -119,6 +124,8 @@ export interface Form {
   readonly handler: number;
   /** What the record's `link` field holds for outlined functions and host semantics: their number. */
   readonly target: number;
+  /** Number of its host semantics: `target`, or that of the fallback; -1 for none. */
+  readonly host: number;
 }
 
 /** Repeat prefix: none, F3 (REP, REPE) or F2 (REPNE). */

@@ -1,5 +1,5 @@
 /** The instruction table indexed by opcode, built once from the rows (Intel SDM volume 2, appendix A). */
-import { type Definition, type Form, type Operand, type OperandSize, parseOperands, type RepeatKind } from './definition.js';
+import { type Definition, type Form, hostSemanticsName, type Operand, type OperandSize, parseOperands, type RepeatKind } from './definition.js';
 import { HANDLER } from './record.js';
 
 export type MandatoryPrefix = 'NP' | '66' | 'F3' | 'F2';
@@ -35,7 +35,7 @@ export interface OpcodeMap {
   readonly hot: readonly Form[];
   /** Forms compiled into functions of their own; `target` is the index. */
   readonly outlined: readonly Form[];
-  /** Forms that are TypeScript; `target` is the index. */
+  /** Forms that are, or can fall back to, TypeScript; `host` is the index. */
   readonly host: readonly Form[];
 }
 
@@ -117,8 +117,10 @@ export function buildOpcodeMap(definitions: readonly Definition[], sizes: readon
             handler = HANDLER.outlined;
             list = outlined;
           }
-          const form: Form = { definition, operands, operandSize, memory, repeat, handler, target: list.length };
+          const hasHost = hostSemanticsName(definition) !== undefined;
+          const form: Form = { definition, operands, operandSize, memory, repeat, handler, target: list.length, host: hasHost ? host.length : -1 };
           list.push(form);
+          if (hasHost && list !== host) host.push(form);
           forms.push(form);
           entry.forms[formIndex(operandSize, memory, repeat)] = form;
         }

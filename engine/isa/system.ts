@@ -1,5 +1,6 @@
 /** Instructions whose meaning is TypeScript in cpu/: system, segment, far control, ports (Intel SDM volume 2). */
 import { type Definition, row } from './definition.js';
+import { cli, int, iret, popf, pushf, rdtsc, sti } from './quick-system.js';
 
 const sized = { sized: true } as const;
 const legacy = { not64: true } as const;
@@ -38,9 +39,9 @@ export const SYSTEM: readonly Definition[] = [
   row('FF /5', 'jmp far', 'Mp', 'jumpFarIndirect', far),
   row('CB', 'retf', '', 'retFar', far),
   row('CA', 'retf', 'Iw', 'retFarImmediate', far),
-  row('CF', 'iret', '', 'iret', far),
+  row('CF', 'iret', '', iret, { ...far, fallback: 'iret' }),
   row('CC', 'int3', '', 'int3', far),
-  row('CD', 'int', 'Ib', 'int', far),
+  row('CD', 'int', 'Ib', int, { ...far, fallback: 'int' }),
   row('CE', 'into', '', 'into', { ...far, ...legacy }),
   row('F1', 'int1', '', 'int1', far),
   row('0F 34', 'sysenter', '', 'sysenter', far),
@@ -52,10 +53,10 @@ export const SYSTEM: readonly Definition[] = [
 
   row('60', 'pusha', '', 'pushAll', { ...sized, ...legacy }),
   row('61', 'popa', '', 'popAll', { ...sized, ...legacy }),
-  row('9C', 'pushf', '', 'pushf', sized),
-  row('9D', 'popf', '', 'popf', sized),
-  row('FA', 'cli', '', 'cli'),
-  row('FB', 'sti', '', 'sti'),
+  row('9C', 'pushf', '', pushf, { ...sized, fallback: 'pushf' }),
+  row('9D', 'popf', '', popf, { ...sized, fallback: 'popf' }),
+  row('FA', 'cli', '', cli, { fallback: 'cli' }),
+  row('FB', 'sti', '', sti, { fallback: 'sti' }),
   row('C8', 'enter', 'Iw,Ib', 'enter', sized),
   row('0F C7 /1', 'cmpxchg8b', 'Mq', 'cmpxchg8b', { lock: true }),
 
@@ -83,7 +84,7 @@ export const SYSTEM: readonly Definition[] = [
   row('0F 21 /r', 'mov', 'R,D', 'movFromDebug'),
   row('0F 23 /r', 'mov', 'D,R', 'movToDebug'),
   row('0F 30', 'wrmsr', '', 'wrmsr'),
-  row('0F 31', 'rdtsc', '', 'rdtsc'),
+  row('0F 31', 'rdtsc', '', rdtsc, { fallback: 'rdtsc' }),
   row('0F 32', 'rdmsr', '', 'rdmsr'),
   row('0F 33', 'rdpmc', '', 'rdpmc'),
   row('0F A2', 'cpuid', '', 'cpuid'),

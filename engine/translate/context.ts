@@ -23,13 +23,14 @@ import {
   load32,
   load64,
   load128,
+  loadF64,
   store8,
   store16,
   store32,
   store64,
   store128,
 } from '../wasm/memory-access.js';
-import { I32, I64, select, TYPE_I32, TYPE_I64, TYPE_V128, V128 } from '../wasm/values.js';
+import { type F64, I32, I64, select, TYPE_I32, TYPE_I64, TYPE_V128, V128 } from '../wasm/values.js';
 import { Flags } from './flags.js';
 import { type Int, signExtended, toI32, toI64 } from './int.js';
 import type { Runtime } from './runtime.js';
@@ -95,6 +96,10 @@ export abstract class Context {
   abstract jumpRelative(): void;
   /** Ends the block and gives the machine a chance to look at interrupts and devices, then goes on at `target`. */
   abstract leave(target: I32): void;
+  /** Leaves the instruction to its host semantics; nothing may have changed. Ends the code path. */
+  abstract host(): void;
+  /** Ticks from this instruction, itself included, to the end of the block: they are counted already. */
+  abstract remainingTicks(): I32;
   /** The instruction is complete: goes on with the next one. Ends the code path; falling off the end means the same. */
   abstract done(): void;
 
@@ -402,6 +407,12 @@ export abstract class Context {
     return { linear: at, host: host.get() };
   }
 
+  /** `hostPage` of an implicit supervisor read (descriptor tables). Not to be used while every access is looked at. */
+  supervisorPage(linear: I32): I32 {
+    const entry = this.tlbEntry(linear, I32.of(layout.TLB_SUPERVISOR));
+    return this.let(select(linear.and(~0xfff).eq(load32(entry)), linear.add(load32(entry, 8)), I32.of(0)));
+  }
+
   /** Host address of a linear address whose page may be read (written) directly now, else 0; evaluated now. */
   hostPage(linear: I32, write: boolean): I32 {
     const entry = this.tlbEntry(linear);
@@ -444,9 +455,9 @@ export abstract class Context {
   }
 
   /** TLB entry of a linear address, evaluated now. */
-  private tlbEntry(linear: I32): I32 {
+  private tlbEntry(linear: I32, table = this.cell32(layout.TLB_BASE)): I32 {
     const shift = 12 - layout.TLB_ENTRY_SHIFT;
-    return this.let(linear.shrU(shift).and((layout.TLB_ENTRIES - 1) * layout.TLB_ENTRY_BYTES).add(this.cell32(layout.TLB_BASE)));
+    return this.let(linear.shrU(shift).and((layout.TLB_ENTRIES - 1) * layout.TLB_ENTRY_BYTES).add(table));
   }
 
   /** Page of the last byte: it differs from the tag both on a miss and when the access leaves the page. */
@@ -511,6 +522,12 @@ export abstract class Context {
   }
 
   // --- control --------------------------------------------------------------------------------------------------
+
+  /** Ticks completed before this instruction. */
+  tick(): F64 {
+    const entered = loadF64(I32.of(0), layout.TICK_DEADLINE).sub(this.cell32(layout.TICKS_LEFT).toF64S());
+    return entered.sub(this.remainingTicks().toF64S());
+  }
 
   /** Raises an exception; the instruction has no effect. Ends the code path. */
   raise(vector: number, errorCode = 0): void {

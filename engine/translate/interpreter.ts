@@ -54,6 +54,12 @@ export function buildInterpreter(
           f.emit(store32(ZERO, target, layout.EIP));
           f.return(I32.of(STATUS.leave));
         },
+        host: () => {
+          if (form.host < 0) throw new Error(`${form.definition.mnemonic} has no host semantics`);
+          const status = f.let(f.callValue(runtime.hostInstruction, TYPE_I32, form.host, record));
+          f.if(status, () => f.return(status));
+          f.return(I32.of(form.definition.options.terminal === true ? STATUS.jump : STATUS.next));
+        },
         done: () => f.return(I32.of(STATUS.next)),
       });
       (form.definition.semantics as (c: RecordContext) => void)(context);
@@ -228,6 +234,9 @@ function buildRun(f: FunctionBuilder, map: OpcodeMap, runtime: Runtime, outlined
             setCell(layout.EIP, to);
             refund(remaining().sub(1));
             exit(EXIT.leave);
+          },
+          host: () => {
+            throw new Error(`${form.definition.mnemonic}: only outlined forms fall back to host semantics`);
           },
           done: () => f.br(labels.following),
         });

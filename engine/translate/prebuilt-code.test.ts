@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Form } from '../isa/definition.js';
+import { type Form, hostSemanticsName } from '../isa/definition.js';
 import { buildOpcodeMap, type OpcodeMap } from '../isa/opcode-map.js';
 import { INSTRUCTIONS } from '../isa/table.js';
 import { generateCode } from './generated-code.js';
@@ -26,7 +26,7 @@ describe('prebuilt code', () => {
     expect(plain(restored)).toBe(plain(map));
     const targets = ({ definition, handler, target }: Form): unknown[] => [definition.encoding, handler, target, typeof definition.semantics];
     expect(restored.forms.map(targets)).toEqual(map.forms.map(targets));
-    expect(restored.host.map(({ definition }) => definition.semantics)).toEqual(map.host.map(({ definition }) => definition.semantics));
+    expect(restored.host.map(({ definition }) => hostSemanticsName(definition))).toEqual(map.host.map(({ definition }) => hostSemanticsName(definition)));
   });
 
   it('cannot be taken for a source of meanings', () => {

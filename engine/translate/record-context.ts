@@ -14,6 +14,7 @@ export interface Exits {
   jump(target: I32): void;
   jumpRelative(target: I32): void;
   leave(target: I32): void;
+  host(): void;
   done(): void;
 }
 
@@ -71,6 +72,12 @@ export class RecordContext extends Context {
   }
   leave(target: I32): void {
     this.exits.leave(target);
+  }
+  host(): void {
+    this.exits.host();
+  }
+  remainingTicks(): I32 {
+    return load8U(this.record, RECORD.remaining);
   }
   done(): void {
     this.exits.done();

@@ -86,6 +86,7 @@ export function createSimdBench(): SimdBench {
         jump: unexpected,
         jumpRelative: unexpected,
         leave: () => f.return(I32.of(2)),
+        host: unexpected,
         done: () => f.return(I32.of(0)),
       });
       (form.definition.semantics as Semantics)(context);
