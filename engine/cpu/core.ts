@@ -164,6 +164,14 @@ export class Core implements Cpu, TickSource {
       resolveLinked: (eip: number, record: number) => this.resolveLinked(eip >>> 0, record),
       crossing: (record: number) => this.crossing(record),
       hostInstruction: (number: number, record: number) => this.hostInstruction(number, record),
+      readPort: (port: number, bytes: number, record: number) => {
+        this.record = record;
+        return this.readPort(port, bytes as 1 | 2 | 4);
+      },
+      writePort: (port: number, bytes: number, value: number, record: number) => {
+        this.record = record;
+        this.writePort(port, bytes as 1 | 2 | 4, bytes === 4 ? value >>> 0 : value);
+      },
       helper: (number: number, record: number) =>
         this.guarded(record, () => {
           const form = map.outlined[state.get32(record + RECORD.link)];

@@ -1,6 +1,7 @@
 /**
- * The frequent cases of some system instructions as generated code: flat 32-bit protected mode without tracing, for
- * interrupts at one privilege level (Intel SDM volume 2, CLI, STI, PUSHF, POPF, INT n, IRET, RDTSC; volume 3, 6.12.1).
+ * The frequent cases of some system instructions as generated code (Intel SDM volume 2, CLI, STI, PUSHF, POPF, INT n, IRET,
+ * RDTSC, IN, OUT; volume 3, section 6.12.1): flags and ports that IOPL opens, interrupts within one flat 32-bit code segment.
+ *
  * Each case is recognised before anything has changed; all else goes to the host semantics named in the row, which alone
  * know the whole of the manual. What needs single stepping, alignment checks or a look at a pending interrupt is there.
  */
@@ -176,3 +177,31 @@ export const rdtsc: Semantics = (c) => {
   c.setRegister(EAX, 32, counter.wrap());
   c.setRegister(EDX, 32, counter.shrU(32).wrap());
 };
+
+/** The I/O permission bitmap is for the host. */
+function requirePortAccess(c: Context): void {
+  const flags = systemFlags(c);
+  hostWhen(c, flags.and(EFLAG.vm).or(inputOutputAllowed(c, flags).eqz()));
+}
+
+const EIGHT_BITS = 0xff;
+const immediatePort = (c: Context): I32 => c.immediate.and(EIGHT_BITS);
+const dxPort = (c: Context): I32 => toI32(c.register(EDX, 16));
+
+const input =
+  (port: (c: Context) => I32): Semantics =>
+  (c) => {
+    requirePortAccess(c);
+    c.write(0, c.readPort(port(c), c.bits(0) / 8));
+  };
+const output =
+  (port: (c: Context) => I32): Semantics =>
+  (c) => {
+    requirePortAccess(c);
+    c.writePort(port(c), c.bits(1) / 8, toI32(c.read(1)));
+  };
+
+export const inImmediate = input(immediatePort);
+export const inDx = input(dxPort);
+export const outImmediate = output(immediatePort);
+export const outDx = output(dxPort);

@@ -1,6 +1,6 @@
 /** Instructions whose meaning is TypeScript in cpu/: system, segment, far control, ports (Intel SDM volume 2). */
 import { type Definition, row } from './definition.js';
-import { cli, int, iret, popf, pushf, rdtsc, sti } from './quick-system.js';
+import { cli, inDx, inImmediate, int, iret, outDx, outImmediate, popf, pushf, rdtsc, sti } from './quick-system.js';
 
 const sized = { sized: true } as const;
 const legacy = { not64: true } as const;
@@ -89,14 +89,14 @@ export const SYSTEM: readonly Definition[] = [
   row('0F 33', 'rdpmc', '', 'rdpmc'),
   row('0F A2', 'cpuid', '', 'cpuid'),
 
-  row('E4', 'in', 'AL,Ib', 'inImmediate'),
-  row('E5', 'in', 'eAX,Ib', 'inImmediate'),
-  row('EC', 'in', 'AL,DX', 'inDx'),
-  row('ED', 'in', 'eAX,DX', 'inDx'),
-  row('E6', 'out', 'Ib,AL', 'outImmediate'),
-  row('E7', 'out', 'Ib,eAX', 'outImmediate'),
-  row('EE', 'out', 'DX,AL', 'outDx'),
-  row('EF', 'out', 'DX,eAX', 'outDx'),
+  row('E4', 'in', 'AL,Ib', inImmediate, { fallback: 'inImmediate' }),
+  row('E5', 'in', 'eAX,Ib', inImmediate, { fallback: 'inImmediate' }),
+  row('EC', 'in', 'AL,DX', inDx, { fallback: 'inDx' }),
+  row('ED', 'in', 'eAX,DX', inDx, { fallback: 'inDx' }),
+  row('E6', 'out', 'Ib,AL', outImmediate, { fallback: 'outImmediate' }),
+  row('E7', 'out', 'Ib,eAX', outImmediate, { fallback: 'outImmediate' }),
+  row('EE', 'out', 'DX,AL', outDx, { fallback: 'outDx' }),
+  row('EF', 'out', 'DX,eAX', outDx, { fallback: 'outDx' }),
   row('6C', 'insb', 'AL', 'ins', { repeat: 'rep' }),
   row('6D', 'ins', '', 'ins', { sized: true, repeat: 'rep' }),
   row('6E', 'outsb', 'AL', 'outs', { repeat: 'rep' }),

@@ -103,6 +103,19 @@ export abstract class Context {
   /** The instruction is complete: goes on with the next one. Ends the code path; falling off the end means the same. */
   abstract done(): void;
 
+  // --- ports ------------------------------------------------------------------------------------------------------
+
+  /** Reads a port that may be accessed; evaluated now. EIP is exact for devices that call out. */
+  readPort(port: I32, bytes: number): I32 {
+    this.setCell32(layout.EIP, this.nextEip());
+    return this.let(this.f.callValue(this.runtime.readPort, TYPE_I32, port, bytes, this.token()));
+  }
+
+  writePort(port: I32, bytes: number, value: I32): void {
+    this.setCell32(layout.EIP, this.nextEip());
+    this.f.call(this.runtime.writePort, port, bytes, value, this.token());
+  }
+
   // --- values ---------------------------------------------------------------------------------------------------
 
   let<V extends { readonly code: Code }>(value: V): V {

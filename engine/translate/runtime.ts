@@ -25,10 +25,14 @@ export const RUNTIME_IMPORTS = {
   resolve: type(1, 1),
   /** (eip, record of the branch) -> record or 0; links the branch when the target is in the same page. */
   resolveLinked: type(2, 1),
-  /** (number, record) -> 0 go on at EIP, 1 leave, 2 fault: runs a host instruction. */
+  /** (number, record) -> 0 go on at EIP, 1 fault, 3 leave: runs a host instruction. */
   hostInstruction: type(2, 1),
   /** (record) -> 1 when the record behind it holds the instruction that leaves the page, 0 to step. */
   crossing: type(1, 1),
+  /** (port, bytes, token) -> value */
+  readPort: type(3, 1),
+  /** (port, bytes, value, token) */
+  writePort: type(4, 0),
   /** (number, record): runs a function written in TypeScript in the middle of a generated instruction. */
   helper: type(2, 0),
 } as const;
