@@ -14,10 +14,11 @@ import { HELPERS } from './cpu/helpers.js';
 import * as layout from './cpu/layout.js';
 import { Registers } from './cpu/registers.js';
 import { buildAcpiTables } from './devices/acpi-tables.js';
-import { type BusMemory, type DeviceState, StateError, type StateValue } from './devices/device.js';
+import { type BusMemory, type DeviceState, type IrqLine, StateError, type StateValue } from './devices/device.js';
 import type { UnclaimedPortAccess } from './devices/port-bus.js';
 import type { VgaText } from './devices/vga.js';
 import { MachineDigest } from './digest/machine-digest.js';
+import { ignoreNumericError, numericErrorLine } from './isa/x87/error-line.js';
 import { FRAME, PhysicalMemory, type UnclaimedMemoryAccess } from './mmu/physical-memory.js';
 import { interpreterFor } from './translate/engine-module.js';
 
@@ -32,6 +33,9 @@ export const MEMORY_LIMIT_BYTES = 3072 * MIB;
 
 /** The VGA window below the text memory: graphics planes, which this machine does not have. */
 const VGA_GRAPHICS = { first: 0xa0000, bytes: 0x10000 } as const;
+
+/** A write here asserts IGNNE#. */
+const NUMERIC_ERROR_PORT = 0xf0;
 
 /** A HLT that so many alarms in a row do not end is waiting for an input. */
 const IDLE_ALARMS_LIMIT = 1 << 20;
@@ -57,6 +61,7 @@ export class Machine {
   private readonly core: Core;
   private readonly physical: PhysicalMemory;
   private readonly devices: Devices;
+  private readonly numericError: IrqLine;
   private readonly digests: MachineDigest;
   private untilTick = Number.POSITIVE_INFINITY;
   private untilNs = Number.POSITIVE_INFINITY;
@@ -114,6 +119,8 @@ export class Machine {
         this.core.flushTlb('all');
       },
     });
+    this.numericError = this.devices.pic.line(13);
+    this.devices.ports.claim(NUMERIC_ERROR_PORT, 1, { byteWide: true, read: () => 0xff, write: () => ignoreNumericError(this.core.state) });
     this.devices.pic.onIntrChange = (intr) => this.core.setInterruptPending(intr);
     this.devices.ports.onUnclaimed = (access) => this.onUnclaimed?.(access);
     this.physical.onUnclaimed = (access) => this.onUnclaimed?.(access);
@@ -231,6 +238,7 @@ export class Machine {
         core.stopRequested = false;
         this.performReset();
       }
+      this.numericError.set(numericErrorLine(core.state));
       if (core.stopRequested) {
         core.stopRequested = false;
         return this.ended ?? { kind: 'stopped' };

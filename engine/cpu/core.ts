@@ -7,6 +7,7 @@ import { type Form, hostSemanticsName } from '../isa/definition.js';
 import { Decoder, INSTRUCTION_LIMIT_BYTES } from '../isa/decoder.js';
 import type { OpcodeMap } from '../isa/opcode-map.js';
 import { BLOCK_LIMIT, HANDLER, RECORD } from '../isa/record.js';
+import { numericErrorLine } from '../isa/x87/error-line.js';
 import { type AccessCheck, Mmu, PrivilegedMemory } from '../mmu/linear-memory.js';
 import { Paging } from '../mmu/paging.js';
 import type { PhysicalMemory } from '../mmu/physical-memory.js';
@@ -329,7 +330,11 @@ export class Core implements Cpu, TickSource {
   private wantsAttention(): boolean {
     const { state } = this;
     return (
-      this.halted || this.stopRequested || (state.get32(layout.INTERRUPT_PENDING) !== 0 && state.interruptsEnabled)
+      this.halted ||
+      this.stopRequested ||
+      (state.get32(layout.INTERRUPT_PENDING) !== 0 && state.interruptsEnabled) ||
+      // While FERR# is asserted, every instruction may be the one that takes it away.
+      numericErrorLine(state)
     );
   }
 

@@ -10,8 +10,9 @@ import { FpuState } from './fpu-state.js';
 
 /** The level of FERR#, as it reaches the interrupt controller: off again once IGNNE# is asserted. */
 export function numericErrorLine(state: CpuState): boolean {
+  if (state.cr0 & CR0.ne) return false;
   const fpu = new FpuState(state);
-  return (state.cr0 & CR0.ne) === 0 && fpu.hasPendingError && !fpu.ignoresError;
+  return fpu.hasPendingError && !fpu.ignoresError;
 }
 
 /** A write to port F0. */
