@@ -154,9 +154,6 @@ export class Machine {
     const withTables = this.config.boot.kind === 'linux' || this.config.boot.kind === 'multiboot';
     const tables = withTables ? [buildAcpiTables({ address: BOARD_ACPI_ADDRESS, memoryBytes: sizeBytes })] : [];
     const state = loadBoot(this.config.boot, { sizeBytes, write }, tables);
-    this.physical.frameFlags.forEach((flags, frame) => {
-      this.physical.frameFlags[frame] = flags | FRAME.dirty;
-    });
     if (state.rom !== undefined) {
       const { address, aliasAddress, aliasBytes, bytes } = state.rom;
       this.physical.load(address, bytes);

@@ -66,10 +66,11 @@ export class PhysicalMemory implements BusMemory {
     this.frames = this.ramFrames + romBytes / PAGE;
     this.romBase = 0x1_0000_0000 - romBytes;
     if (this.frames > FRAMES_LIMIT) throw new RangeError('more memory than the frame tables have room for');
-    this.frameFlags = new Uint8Array(memory.buffer, FRAME_FLAGS, this.frames).fill(FRAME.dirty);
+    // New memory is zero, as the digest takes frames to be that it has not seen: none is dirty yet.
+    this.frameFlags = new Uint8Array(memory.buffer, FRAME_FLAGS, this.frames);
     this.view.setUint32(RAM_FRAMES, this.ramFrames, true);
     this.setA20(true);
-    this.frameFlags.fill(FRAME.readOnly | FRAME.dirty, this.ramFrames);
+    this.frameFlags.fill(FRAME.readOnly, this.ramFrames);
   }
 
   /** Frame of a physical address, or -1 where no storage is. Addresses up to 2^36. */
@@ -116,8 +117,9 @@ export class PhysicalMemory implements BusMemory {
 
   /** Writes image bytes while the machine is put together; ROM and holes included. */
   load(address: number, bytes: Uint8Array): void {
-    const at = address >= this.romBase ? FRAMES + this.ramBytes + (address - this.romBase) : FRAMES + address;
-    this.bytes.set(bytes, at);
+    const at = address >= this.romBase ? this.ramBytes + (address - this.romBase) : address;
+    this.bytes.set(bytes, FRAMES + at);
+    for (let frame = at >>> 12; frame * PAGE < at + bytes.length; frame++) this.frameFlags[frame] = (this.frameFlags[frame] as number) | FRAME.dirty;
   }
 
   // --- access by physical address; nothing here crosses a page ----------------------------------------------------
