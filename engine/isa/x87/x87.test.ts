@@ -122,7 +122,7 @@ describe('a pending unmasked exception', () => {
 test('a store that faults leaves the stack as it was', () => {
   bench.run(...FLDPI);
   const { state } = bench.core;
-  state.set32(layout.segmentAddress(layout.DS) + layout.SEGMENT.limit, DATA_ADDRESS + 6);
+  state.writeSegment(layout.DS, { ...state.readSegment(layout.DS), limit: DATA_ADDRESS + 6 });
   bench.core.modeChanged();
   bench.run(...FSTP_M64);
   bench.run(0xdb, 0x38);
