@@ -44,8 +44,11 @@ export interface Board {
 /** A TypeScript function that generated code calls in the middle of an instruction (see Context.callHelper). */
 export type Helper = (cpu: Core, view: RecordView) => void;
 
-/** Most ticks one entry into generated code may take, so that they fit an i32. */
-const BUDGET_LIMIT = 2 ** 30;
+/**
+ * Most ticks one entry into generated code may take. An engine that compiles in tiers puts its better code in place
+ * when the function is entered anew; so it must be left now and then.
+ */
+const BUDGET_LIMIT = 2 ** 17;
 
 interface HostEntry {
   readonly form: Form;
