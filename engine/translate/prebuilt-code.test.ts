@@ -24,9 +24,16 @@ describe('prebuilt code', () => {
   it('gives the opcode map that the generator numbers its functions by', () => {
     const restored = fromPrebuilt(prebuilt).map;
     expect(plain(restored)).toBe(plain(map));
-    const targets = ({ definition, handler, target }: Form): unknown[] => [definition.encoding, handler, target, typeof definition.semantics];
+    const targets = ({ definition, handler, target }: Form): unknown[] => [
+      definition.encoding,
+      handler,
+      target,
+      typeof definition.semantics,
+    ];
     expect(restored.forms.map(targets)).toEqual(map.forms.map(targets));
-    expect(restored.host.map(({ definition }) => hostSemanticsName(definition))).toEqual(map.host.map(({ definition }) => hostSemanticsName(definition)));
+    expect(restored.host.map(({ definition }) => hostSemanticsName(definition))).toEqual(
+      map.host.map(({ definition }) => hostSemanticsName(definition)),
+    );
   });
 
   it('cannot be taken for a source of meanings', () => {

@@ -19,13 +19,15 @@ export interface PrebuiltCode {
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 export function toPrebuilt(definitions: readonly Definition[], bytes: Uint8Array): PrebuiltCode {
-  const rows = definitions.map(({ encoding, mnemonic, operands, semantics, options }): PrebuiltRow => [
-    encoding,
-    mnemonic,
-    operands,
-    typeof semantics === 'string' ? semantics : '',
-    options,
-  ]);
+  const rows = definitions.map(
+    ({ encoding, mnemonic, operands, semantics, options }): PrebuiltRow => [
+      encoding,
+      mnemonic,
+      operands,
+      typeof semantics === 'string' ? semantics : '',
+      options,
+    ],
+  );
   return { rows, module: toBase64(bytes) };
 }
 

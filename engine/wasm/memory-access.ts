@@ -27,11 +27,4 @@ export const store32 = (address: I32, value: I32 | number, offset = 0): Code => 
 export const store64 = (address: I32, value: I64 | bigint, offset = 0): Code => store(address, I64.of(value), 0x37, offset);
 export const storeF32 = (address: I32, value: F32, offset = 0): Code => store(address, value, 0x38, offset);
 export const storeF64 = (address: I32, value: F64, offset = 0): Code => store(address, value, 0x39, offset);
-export const store128 = (address: I32, value: V128, offset = 0): Code => [
-  address.code,
-  value.code,
-  0xfd,
-  0x0b,
-  0,
-  ...unsignedLeb(offset),
-];
+export const store128 = (address: I32, value: V128, offset = 0): Code => [address.code, value.code, 0xfd, 0x0b, 0, ...unsignedLeb(offset)];

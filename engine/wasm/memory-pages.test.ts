@@ -1,3 +1,4 @@
+/// <reference path="./webassembly.d.ts" />
 import { expect, it } from 'vitest';
 import { load8U } from './memory-access.js';
 import { withMemoryPages } from './memory-pages.js';
@@ -9,7 +10,10 @@ function moduleOf(pages: number): Uint8Array {
   const builder = new ModuleBuilder({ module: 'host', field: 'memory', pages });
   const type = { parameters: [], results: [] };
   for (let i = 0; i < 30; i++) builder.importFunction('host', `function${i}`, type);
-  builder.export('load', builder.function({ parameters: [TYPE_I32], results: [TYPE_I32] }, (f) => f.return(load8U(f.parameter(0, TYPE_I32)))));
+  builder.export(
+    'load',
+    builder.function({ parameters: [TYPE_I32], results: [TYPE_I32] }, (f) => f.return(load8U(f.parameter(0, TYPE_I32)))),
+  );
   return builder.finish();
 }
 
@@ -23,8 +27,8 @@ it.each([1, 127, 128, 1424, 16383, 16384])('gives a module a memory of %i pages'
   const bytes = withMemoryPages(moduleOf(3), pages);
   const load = instantiate(bytes, pages).exports.load as (address: number) => number;
   expect(load(pages * 65536 - 1)).toBe(0);
-  expect(() => load(pages * 65536)).toThrow(WebAssembly.RuntimeError);
-  expect(() => instantiate(bytes, pages + 1)).toThrow(WebAssembly.LinkError);
+  expect(() => load(pages * 65536)).toThrow('out of bounds');
+  expect(() => instantiate(bytes, pages + 1)).toThrow(/memory/);
 });
 
 it('changes nothing else', () => {

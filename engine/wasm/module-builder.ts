@@ -69,22 +69,33 @@ export class ModuleBuilder {
       const count = unsignedLeb(items.length);
       chunks.push([id, ...unsignedLeb(count.length + totalLength(items)), ...count], ...items);
     };
-    section(SECTION.type, this.types.map((type) => type.split(',').map(Number)));
+    section(
+      SECTION.type,
+      this.types.map((type) => type.split(',').map(Number)),
+    );
     section(SECTION.import, [
       ...this.imports.map((entry) => [...name(entry.module), ...name(entry.field), 0x00, ...unsignedLeb(entry.typeIndex)]),
-      [
-        ...name(this.memory.module),
-        ...name(this.memory.field),
-        0x02,
-        ...memoryLimits(this.memory.pages),
-      ],
+      [...name(this.memory.module), ...name(this.memory.field), 0x02, ...memoryLimits(this.memory.pages)],
     ]);
-    section(SECTION.function, this.functions.map((entry) => unsignedLeb(entry.typeIndex)));
+    section(
+      SECTION.function,
+      this.functions.map((entry) => unsignedLeb(entry.typeIndex)),
+    );
     if (this.tableFunctions.length > 0) section(SECTION.table, [[0x70, 0x00, ...unsignedLeb(this.tableFunctions.length)]]);
-    section(SECTION.export, this.exports.map((entry) => [...name(entry.field), 0x00, ...unsignedLeb(entry.index)]));
+    section(
+      SECTION.export,
+      this.exports.map((entry) => [...name(entry.field), 0x00, ...unsignedLeb(entry.index)]),
+    );
     if (this.tableFunctions.length > 0) {
       section(SECTION.element, [
-        [0x00, 0x41, 0x00, 0x0b, ...unsignedLeb(this.tableFunctions.length), ...this.tableFunctions.flatMap((entry) => unsignedLeb(entry.index))],
+        [
+          0x00,
+          0x41,
+          0x00,
+          0x0b,
+          ...unsignedLeb(this.tableFunctions.length),
+          ...this.tableFunctions.flatMap((entry) => unsignedLeb(entry.index)),
+        ],
       ]);
     }
     section(
