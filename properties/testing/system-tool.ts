@@ -42,7 +42,7 @@ export function missing(what: string): never {
   return test.context.skip(what);
 }
 
-function isCi(): boolean {
+export function isCi(): boolean {
   const value = process.env.CI ?? '';
   return value !== '' && value !== '0' && value !== 'false';
 }
