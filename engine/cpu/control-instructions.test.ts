@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as layout from './layout.js';
 import { CR0, CR4 } from './state.js';
-import { ProtectedModeCpu } from './testing-protected-mode.js';
+import { ProtectedModeCpu } from './test-protected-mode.js';
 
 const GP: [number, number] = [13, 0];
 const UD: [number, number] = [6, 0];

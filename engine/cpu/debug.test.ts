@@ -11,7 +11,7 @@ import {
 } from './debug.js';
 import * as layout from './layout.js';
 import { CR4 } from './state.js';
-import { ProtectedModeCpu } from './testing-protected-mode.js';
+import { ProtectedModeCpu } from './test-protected-mode.js';
 
 const UD: [number, number] = [6, 0];
 const EXECUTE = 0;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as layout from './layout.js';
 import { EFLAG } from './state.js';
-import { ACCESS, DPL3, LDT, ProtectedModeCpu, SELECTOR, TSS } from './testing-protected-mode.js';
+import { ACCESS, DPL3, LDT, ProtectedModeCpu, SELECTOR, TSS } from './test-protected-mode.js';
 
 const GP = 13;
 const NP = 11;

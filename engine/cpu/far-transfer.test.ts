@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import * as layout from './layout.js';
 import { CR0, EFLAG } from './state.js';
 import { systemSemantics } from './system-semantics.js';
-import { TestCpu, testInstruction } from './testing-cpu.js';
-import { ACCESS, DPL3, KERNEL_STACK, ProtectedModeCpu, RING0_STACK, SELECTOR, TSS, USER_STACK } from './testing-protected-mode.js';
+import { TestCpu, testInstruction } from './test-cpu.js';
+import { ACCESS, DPL3, KERNEL_STACK, ProtectedModeCpu, RING0_STACK, SELECTOR, TSS, USER_STACK } from './test-protected-mode.js';
 
 const ESP = 4;
 const GP = 13;

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import * as layout from './layout.js';
 import { CR4, EFLAG } from './state.js';
 import { systemSemantics } from './system-semantics.js';
-import { TestCpu, testInstruction } from './testing-cpu.js';
-import { ProtectedModeCpu } from './testing-protected-mode.js';
+import { TestCpu, testInstruction } from './test-cpu.js';
+import { ProtectedModeCpu } from './test-protected-mode.js';
 
 const GP: [number, number] = [13, 0];
 const ESP = 4;

@@ -3,7 +3,7 @@ import { GuestException } from './exceptions.js';
 import { acceptInterrupt, deliver, type EventSource, raise } from './interrupts.js';
 import * as layout from './layout.js';
 import { CR4, EFLAG } from './state.js';
-import { TestCpu } from './testing-cpu.js';
+import { TestCpu } from './test-cpu.js';
 import {
   ACCESS,
   DPL3,
@@ -16,7 +16,7 @@ import {
   SELECTOR,
   TSS,
   USER_STACK,
-} from './testing-protected-mode.js';
+} from './test-protected-mode.js';
 
 const ESP = 4;
 const GP = 13;

@@ -25,21 +25,19 @@ const region = new Region(0x400);
 
 /** Sixteen general registers, then constant zero (the base or index of an address that has none). */
 export const REGISTERS = region.take(16 * 8, 256);
-export const ZERO_REGISTER = region.take(8, 8);
-export const REGISTER_FILE_END = region.end;
+const ZERO_REGISTER = region.take(8, 8);
 
 /** Offset of a general register from REGISTERS: what a decoded record stores. */
 export const registerOffset = (index: number): number => index * 8;
 export const ZERO_OFFSET = ZERO_REGISTER - REGISTERS;
 
-export const EAX = REGISTERS;
-export const ECX = REGISTERS + 8;
-export const EDX = REGISTERS + 16;
-export const EBX = REGISTERS + 24;
-export const ESP = REGISTERS + 32;
-export const EBP = REGISTERS + 40;
-export const ESI = REGISTERS + 48;
-export const EDI = REGISTERS + 56;
+export const EAX = REGISTERS + registerOffset(0);
+export const ECX = REGISTERS + registerOffset(1);
+export const EBX = REGISTERS + registerOffset(3);
+export const ESP = REGISTERS + registerOffset(4);
+export const EBP = REGISTERS + registerOffset(5);
+export const ESI = REGISTERS + registerOffset(6);
+export const EDI = REGISTERS + registerOffset(7);
 
 /** 64 bits each. EIP is exact whenever generated code is not running, and where it calls out. */
 export const EIP = region.take(8, 8);
@@ -90,7 +88,7 @@ export const IDTR_LIMIT = region.take(4);
 
 /** Control registers 0-4, 64 bits each (CR1 unused). */
 export const CONTROL = region.take(5 * 8, 8);
-export const CR0 = CONTROL;
+export const CR0 = CONTROL + 0;
 export const CR2 = CONTROL + 16;
 export const CR3 = CONTROL + 24;
 export const CR4 = CONTROL + 32;
@@ -111,9 +109,6 @@ export const INTERRUPT_PENDING = region.take(4);
 export const NO_FAULT = -1;
 export const FAULT_VECTOR = region.take(4);
 export const FAULT_ERROR_CODE = region.take(4);
-
-/** Record that is being executed: set before every call out of generated code. */
-export const CURRENT_RECORD = region.take(4);
 
 /** x87: eight registers of 16 bytes (significand 8 bytes, sign and exponent 2 bytes), physical numbering R0-R7. */
 export const X87_REGISTERS = region.take(8 * 16, 16);
@@ -196,6 +191,6 @@ export const TABLE_USE = FRAME_FLAGS + FRAMES_LIMIT;
 export const RECORD_BYTES = 24;
 export const RECORD_ARENA = TABLE_USE + FRAMES_LIMIT * 4;
 export const RECORD_ARENA_BYTES = 24 * 1024 * 1024;
-export const FIXED_END = RECORD_ARENA + RECORD_ARENA_BYTES;
+const FIXED_END = RECORD_ARENA + RECORD_ARENA_BYTES;
 /** Storage of frames: RAM, then ROM. On a 64 KiB boundary. */
 export const FRAMES = Math.ceil(FIXED_END / 0x10000) * 0x10000;

@@ -3,7 +3,7 @@ import { cpuidLeaf } from './cpuid.js';
 import * as layout from './layout.js';
 import { EFER_NXE, MSR, readMsr, resetMsrs, writeMsr } from './msr.js';
 import { CR4 } from './state.js';
-import { ProtectedModeCpu } from './testing-protected-mode.js';
+import { ProtectedModeCpu } from './test-protected-mode.js';
 
 const GP: [number, number] = [13, 0];
 const rdmsr = (cpu: ProtectedModeCpu, address: number): bigint => {

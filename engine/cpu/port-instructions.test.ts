@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as layout from './layout.js';
 import { checkPortAccess } from './port-instructions.js';
 import { EFLAG } from './state.js';
-import { IO_MAP, ProtectedModeCpu, SELECTOR, TSS, TSS_LIMIT } from './testing-protected-mode.js';
+import { IO_MAP, ProtectedModeCpu, SELECTOR, TSS, TSS_LIMIT } from './test-protected-mode.js';
 
 const GP: [number, number] = [13, 0];
 

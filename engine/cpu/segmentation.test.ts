@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as layout from './layout.js';
 import { checkedLinear } from './segmentation.js';
 import { CR0 } from './state.js';
-import { ACCESS, DPL3, KERNEL_STACK, ProtectedModeCpu, SELECTOR } from './testing-protected-mode.js';
+import { ACCESS, DPL3, KERNEL_STACK, ProtectedModeCpu, SELECTOR } from './test-protected-mode.js';
 
 const GP = 13;
 const NP = 11;

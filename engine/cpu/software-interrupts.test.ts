@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as layout from './layout.js';
 import { EFLAG } from './state.js';
-import { ACCESS, KERNEL_STACK, ProtectedModeCpu, SELECTOR } from './testing-protected-mode.js';
+import { ACCESS, KERNEL_STACK, ProtectedModeCpu, SELECTOR } from './test-protected-mode.js';
 
 describe('BOUND', () => {
   it.each([

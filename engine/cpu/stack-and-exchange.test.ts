@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as layout from './layout.js';
 import { EFLAG } from './state.js';
-import { KERNEL_STACK, ProtectedModeCpu } from './testing-protected-mode.js';
+import { KERNEL_STACK, ProtectedModeCpu } from './test-protected-mode.js';
 
 const ESP = 4;
 const EBP = 5;

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import * as layout from './layout.js';
 import { MSR } from './msr.js';
 import { CR0, EFLAG } from './state.js';
-import { ProtectedModeCpu } from './testing-protected-mode.js';
+import { ProtectedModeCpu } from './test-protected-mode.js';
 
 const GP: [number, number] = [13, 0];
 

@@ -3,7 +3,7 @@ import { GuestException } from './exceptions.js';
 import { deliver, raise } from './interrupts.js';
 import * as layout from './layout.js';
 import { CR0, CR4, EFLAG } from './state.js';
-import { ACCESS, DPL3, IDT, KERNEL_STACK, ProtectedModeCpu, SELECTOR, TSS, USER_STACK } from './testing-protected-mode.js';
+import { ACCESS, DPL3, IDT, KERNEL_STACK, ProtectedModeCpu, SELECTOR, TSS, USER_STACK } from './test-protected-mode.js';
 
 const GP = 13;
 const TS = 10;

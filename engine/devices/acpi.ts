@@ -10,7 +10,7 @@ import type { AccessSize, Device, DeviceState, IrqLine, PortHandler, PortRegistr
 import { cyclesAt, nsOfCycle } from './frequency.js';
 import { alarmFromState, alarmToState, copyOf, NOT_ARMED, stateLike } from './plain-state.js';
 
-export const PM_TIMER_HZ = 3_579_545;
+const PM_TIMER_HZ = 3_579_545;
 /** The timer has 24 bits; its status bit is set each time the highest one changes (ACPI 1.0b, 4.7.2.1). */
 const TIMER_MASK = 0xffffff;
 const TIMER_HALF = 0x800000;

@@ -34,7 +34,7 @@ const CONTROL_CHARACTERS: readonly (readonly [character: string, code: number])[
 ];
 
 /** Keys by name. */
-export const KEYS: Readonly<Record<string, number>> = {
+const KEYS: Readonly<Record<string, number>> = {
   Escape: 0x01,
   Backspace: 0x0e,
   Tab: 0x0f,

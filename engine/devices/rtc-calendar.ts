@@ -7,7 +7,7 @@
  */
 const DAYS_PER_CENTURY = 36_525;
 const DAYS_PER_FOUR_YEARS = 1461;
-export const SECONDS_PER_DAY = 86_400;
+const SECONDS_PER_DAY = 86_400;
 const MONTH_LENGTHS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
 /** Register numbers. */

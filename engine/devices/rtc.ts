@@ -26,7 +26,7 @@ export interface RtcConfig {
   readonly cmos: Uint8Array;
 }
 
-export const CMOS_SIZE_BYTES = 128;
+const CMOS_SIZE_BYTES = 128;
 
 const CRYSTAL_HZ = 32_768;
 const CYCLES_PER_HALF_SECOND = CRYSTAL_HZ / 2;

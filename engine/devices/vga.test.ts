@@ -2,7 +2,7 @@
  * The VGA register file and the host's view of the screen.
  */
 import { describe, expect, it } from 'vitest';
-import { TestMemory } from './ata/ata-bench.js';
+import { TestMemory } from './ata/test-ata-bench.js';
 import { CODE_PAGE_437 } from './code-page-437.js';
 import { TestBench } from './test-bench.js';
 import { Vga } from './vga.js';

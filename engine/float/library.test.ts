@@ -1,6 +1,6 @@
 /** The library against two independent judges: JavaScript arithmetic for binary64 and binary32, BigInt rationals for f80. */
 import { describe, expect, test } from 'vitest';
-import { type Bits80, createFloatBench, OperandSource } from './float-bench.js';
+import { type Bits80, createFloatBench, OperandSource } from './test-float-bench.js';
 
 const bench = createFloatBench();
 const CASES = 4000;

@@ -49,7 +49,7 @@ const image = (c: Context, flags: I32): I32 => c.flags.lowByte().or(c.flags.of()
 
 /** Takes the arithmetic flags from an image. */
 function setArithmeticFlags(c: Context, value: I32): void {
-  const bit = (flag: number): I32 => value.shrU(Math.log2(flag)).and(1);
+  const bit = (flag: number): I32 => value.shrU(31 - Math.clz32(flag)).and(1);
   c.flags.setLow(bit(EFLAG.cf), bit(EFLAG.pf), bit(EFLAG.af), bit(EFLAG.zf), bit(EFLAG.sf), bit(EFLAG.of));
 }
 
@@ -149,7 +149,7 @@ export const int: Semantics = (c) => {
   c.f.emit(store32(stack, c.cell32(layout.segmentAddress(layout.CS) + layout.SEGMENT.selector), 4));
   c.f.emit(store32(stack, c.nextEip()));
   c.setRegister(ESP, 32, pointer);
-  const keepsInterrupts = high.and(GATE_32.trap).ne(0).shl(Math.log2(EFLAG.if));
+  const keepsInterrupts = high.and(GATE_32.trap).ne(0).shl(31 - Math.clz32(EFLAG.if));
   c.setCell32(layout.EFLAGS_SYSTEM, flags.and(keepsInterrupts.or(~(EFLAG.if | EFLAG.nt))));
   c.jump(c.let(low.and(0xffff).or(high.and(0xffff_0000))));
 };

@@ -9,10 +9,10 @@ import { CR0, CR4, type CpuState } from '../cpu/state.js';
 import type { PhysicalMemory } from './physical-memory.js';
 
 /** Page-fault error code (SDM volume 3, section 4.7). */
-export const PAGE_FAULT = { present: 1, write: 2, user: 4, reserved: 8, fetch: 16 } as const;
+const PAGE_FAULT = { present: 1, write: 2, user: 4, reserved: 8, fetch: 16 } as const;
 
 /** Physical address bits (CPUID 80000008h). */
-export const PHYSICAL_ADDRESS_BITS = 36;
+const PHYSICAL_ADDRESS_BITS = 36;
 
 const ENTRY = { present: 1, writable: 2, user: 4, accessed: 32, dirty: 64, large: 128, global: 256 } as const;
 

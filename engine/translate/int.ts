@@ -45,10 +45,6 @@ export function widen(value: I32, size: OperandSize): Int {
   return size === 64 ? value.toI64U() : value;
 }
 
-export function constant(value: number, size: OperandSize): Int {
-  return size === 64 ? I64.of(value) : I32.of(value);
-}
-
 /** From the low `size` bits of the value. */
 export function signExtended(value: Int, size: number): Int {
   if (value instanceof I64) return size === 8 ? value.extend8S() : size === 16 ? value.extend16S() : size === 32 ? value.extend32S() : value;

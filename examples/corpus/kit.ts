@@ -42,7 +42,7 @@ const multibootMagic = 0x1badb002;
 const addressFieldsFlag = 0x10000;
 
 /** Top of the stack that a guest starts with. */
-export const stackTop = 0x90000;
+const stackTop = 0x90000;
 export const idtAddress = 0x8000;
 /** Memory that the kit does not touch, from here to the end of the first 16 MiB. */
 export const freeAddress = 0x200000;
@@ -310,7 +310,7 @@ export function putDescriptor(a: Assembler, { selector, base, limit, access, fla
 
 const masterPic = 0x20;
 const slavePic = 0xa0;
-export const endOfInterrupt = 0x20;
+const endOfInterrupt = 0x20;
 
 /** Programs both interrupt controllers for vectors 20h and 28h (8259A data sheet, ICW1 to ICW4). Uses AL. */
 export function setUpPics(a: Assembler, masterMask: number, slaveMask: number): void {

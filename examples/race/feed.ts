@@ -15,7 +15,7 @@ const sensors = 'abcdefgh';
 /** Longer than the guest takes for what is left at the end. */
 const restNs = 20_000_000;
 
-export function stationConfig(kernel: Uint8Array): MachineConfig {
+function stationConfig(kernel: Uint8Array): MachineConfig {
   return { boot: { kind: 'multiboot', kernel, modules: [], commandLine: '' }, memoryBytes: 4 * 2 ** 20, nsPerTick };
 }
 

@@ -2,7 +2,7 @@
  * The CD-ROM drive as a host sees it: the PACKET protocol, sense data, and the commands (ATA/ATAPI-6, MMC-3).
  */
 import { describe, expect, it } from 'vitest';
-import { AtaBench, imageOf, patternBytes } from './ata-bench.js';
+import { AtaBench, imageOf, patternBytes } from './test-ata-bench.js';
 import { rawSector } from './cd-sector.js';
 
 const BLOCKS = 300;

@@ -2,7 +2,7 @@
  * The disk as a host sees it: data by PIO and DMA, addresses, errors, settings, resets (ATA/ATAPI-6).
  */
 import { describe, expect, it } from 'vitest';
-import { AtaBench, imageOf, patternBytes } from './ata-bench.js';
+import { AtaBench, imageOf, patternBytes } from './test-ata-bench.js';
 
 const SECTORS = 3 * 16 * 63 + 5;
 const IMAGE = patternBytes(SECTORS * 512, 1);

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AccessSize, DeviceState } from '../device.js';
-import { AtaBench, imageOf, patternBytes } from './ata-bench.js';
+import { AtaBench, imageOf, patternBytes } from './test-ata-bench.js';
 import { CowImage } from './cow-image.js';
 
 const DISK = patternBytes(300 * 512, 11);

@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { AcpiPowerManagement } from '../acpi.js';
 import { AtaChannel } from '../ata/channel.js';
-import { TestMemory } from '../ata/ata-bench.js';
+import { TestMemory } from '../ata/test-ata-bench.js';
 import type { AccessSize } from '../device.js';
 import { PortBus } from '../port-bus.js';
 import { TestBench } from '../test-bench.js';

@@ -8,7 +8,7 @@ import { CONFIG, ConfigSpace, identification, PCI_COMMAND, type PciFunction } fr
 import type { PortWindow, PortWindows } from './port-windows.js';
 
 const PM_BASE = 0x40;
-export const PM_BYTES = 64;
+const PM_BYTES = 64;
 const PM_MISC = 0x80;
 const PM_MISC_DECODE = 0x01;
 const SMB_BASE = 0x90;

@@ -10,10 +10,10 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { missing, requireTool } from '../../../properties/testing/system-tool.js';
-import { OperandSource } from '../../float/float-bench.js';
+import { OperandSource } from '../../float/test-float-bench.js';
 import { type Definition, parseOperands } from '../definition.js';
 import { SIMD } from './simd.js';
-import { blankState, createSimdBench, type SimdState } from './simd-bench.js';
+import { blankState, createSimdBench, type SimdState } from './test-simd-bench.js';
 
 const CASES = Number(process.env.SIMD_CASES ?? 24);
 const IN_BYTES = 296;

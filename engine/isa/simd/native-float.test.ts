@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SIMD } from './simd.js';
-import { blankState, createSimdBench } from './simd-bench.js';
+import { blankState, createSimdBench } from './test-simd-bench.js';
 
 const bench = createSimdBench();
 const PRECISION = 0x20;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { VECTOR } from '../../cpu/exceptions.js';
 import { CR0, CR4 } from '../../cpu/state.js';
 import { STATUS } from '../x87/status.js';
-import { blankState, createSimdBench, GUEST_PAGE, type SimdState } from './simd-bench.js';
+import { blankState, createSimdBench, GUEST_PAGE, type SimdState } from './test-simd-bench.js';
 
 const bench = createSimdBench();
 const OSFXSR = CR4.osfxsr;

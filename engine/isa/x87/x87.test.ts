@@ -4,7 +4,7 @@ import { VECTOR } from '../../cpu/exceptions.js';
 import * as layout from '../../cpu/layout.js';
 import { CR0, CR4 } from '../../cpu/state.js';
 import { ignoreNumericError, numericErrorLine } from './error-line.js';
-import { CODE_ADDRESS, DATA_ADDRESS, X87Bench } from './x87-bench.js';
+import { CODE_ADDRESS, DATA_ADDRESS, X87Bench } from './test-x87-bench.js';
 
 let bench: X87Bench;
 let view: DataView;

@@ -54,7 +54,7 @@ export function imageOf(bytes: Uint8Array): BlockImage {
   return { sizeBytes: bytes.length, read: (offset, into) => into.set(bytes.subarray(offset, offset + into.length)) };
 }
 
-export const BUS_MASTER = 0xc000;
+const BUS_MASTER = 0xc000;
 const BSY = 0x80;
 const DRQ = 0x08;
 

@@ -8,7 +8,7 @@ import * as layout from './layout.js';
 import { setPrivilege, virtual8086Segment } from './segmentation.js';
 import { EFLAG } from './state.js';
 import { systemSemantics } from './system-semantics.js';
-import { TestCpu, testInstruction } from './testing-cpu.js';
+import { TestCpu, testInstruction } from './test-cpu.js';
 
 const GDT = 0x1000;
 export const IDT = 0x1800;
