@@ -180,5 +180,5 @@ test(`${GUESTS} guests of random bytes`, { timeout: 3_600_000 }, () => {
     for (const kind of (results[0] as string).split(' ').slice(0, 4)) seen.add(kind);
   }
   expect(slowest).toBeLessThan(HOST_MS_LIMIT);
-  if (GUESTS >= 300) expect([...seen].sort()).toEqual(expect.arrayContaining(['halted', 'idle', 'limit', 'tripleFault']));
+  if (GUESTS >= 300) expect([...seen].sort()).toEqual(expect.arrayContaining(['halted', 'limit', 'tripleFault']));
 });
