@@ -58,6 +58,10 @@ interface HostEntry {
 
 const SOFTWARE_INTERRUPTS: ReadonlySet<string> = new Set(['int', 'int1', 'int3', 'into']);
 
+/** No mode has these numbers: a jump cache entry that has one fits nothing. Free, and in use before. */
+const FREE_MODE = 0xffff_ffff;
+const DROPPED_MODE = 0xffff_fffe;
+
 const FLAT_LIMIT = 0xffff_ffff;
 
 export class Core implements Cpu, TickSource {
@@ -90,6 +94,8 @@ export class Core implements Cpu, TickSource {
   private patchedHandler = 0;
   /** Linear pages that the jump cache has entries of. */
   private readonly jumpPages = new Set<number>();
+  /** Addresses of its entries that are in use. */
+  private readonly jumpSlots: number[] = [];
   /** Numbers of the code segments met so far: by base, then by limit. */
   private readonly codeSegments = new Map<number, Map<number, number>>();
   private codeSegmentCount = 0;
@@ -183,6 +189,9 @@ export class Core implements Cpu, TickSource {
           (helpers[number] as Helper)(this, this.view.select(record, form));
         }),
     });
+    for (let slot = layout.JUMP_CACHE; slot < layout.JUMP_CACHE + layout.JUMP_CACHE_BYTES; slot += layout.JUMP_CACHE_ENTRY_BYTES) {
+      state.set32(slot + 4, FREE_MODE);
+    }
     this.reset();
   }
 
@@ -437,6 +446,7 @@ export class Core implements Cpu, TickSource {
     if (record === 0) return 0;
     state.set32(layout.CODE_PAGE_EIP, eip - offset);
     const slot = layout.JUMP_CACHE + ((linear ^ (linear >>> 10)) & (layout.JUMP_CACHE_ENTRIES - 1)) * layout.JUMP_CACHE_ENTRY_BYTES;
+    if (state.get32(slot + 4) === FREE_MODE) this.jumpSlots.push(slot);
     state.set32(slot, linear);
     state.set32(slot + 4, mode);
     state.set32(slot + 8, record);
@@ -484,8 +494,9 @@ export class Core implements Cpu, TickSource {
   }
 
   private forgetJumps(): void {
-    // No mode has the number -1: such an entry fits nothing.
-    if (this.jumpPages.size > 0) this.state.u8.fill(0xff, layout.JUMP_CACHE, layout.JUMP_CACHE + layout.JUMP_CACHE_BYTES);
+    const { state } = this;
+    for (const slot of this.jumpSlots) state.set32(slot + 4, FREE_MODE);
+    this.jumpSlots.length = 0;
     this.jumpPages.clear();
   }
 
@@ -518,10 +529,7 @@ export class Core implements Cpu, TickSource {
     if (page === undefined) {
       this.forgetJumps();
     } else if (this.jumpPages.delete(page >>> 12)) {
-      for (let slot = layout.JUMP_CACHE; slot < layout.JUMP_CACHE + layout.JUMP_CACHE_BYTES; slot += layout.JUMP_CACHE_ENTRY_BYTES) {
-        // No mode has this number: the entry fits nothing.
-        if (state.get32(slot) >>> 12 === page >>> 12) state.set32(slot + 4, -1);
-      }
+      for (const slot of this.jumpSlots) if (state.get32(slot) >>> 12 === page >>> 12) state.set32(slot + 4, DROPPED_MODE);
     }
     if (this.record === 0) return;
     const current = (state.get32(layout.CODE_PAGE_EIP) + state.segmentBase(layout.CS)) >>> 0;
