@@ -17,6 +17,7 @@ import { I32, TYPE_I32 } from '../wasm/values.js';
 import { EXIT } from './exit.js';
 import { eipOf, RecordContext } from './record-context.js';
 import { importRuntime, type Runtime } from './runtime.js';
+import { buildStackSlowPaths } from './stack-slow-paths.js';
 
 /** What an outlined function reports. */
 const STATUS = { next: 0, fault: 1, jump: 2, leave: 3 } as const;
@@ -35,7 +36,14 @@ export function buildInterpreter(
   // How large the memory is, is put in when it is known (withMemoryPages).
   const module = new ModuleBuilder({ module: 'cpu', field: 'memory', pages: 1 });
   const imports = importRuntime(module);
-  const runtime: Runtime = { ...imports, ...buildMemorySlowPaths(module, imports), segmentedLinear: module.function(imports.checkSegment.type, (f) => buildSegmentedLinear(f, imports.checkSegment)), float: buildFloatLibrary(module, { flagsAddress: layout.FLOAT_FLAGS }) };
+  const memory = buildMemorySlowPaths(module, imports);
+  const runtime: Runtime = {
+    ...imports,
+    ...memory,
+    ...buildStackSlowPaths(module, imports, memory),
+    segmentedLinear: module.function(imports.checkSegment.type, (f) => buildSegmentedLinear(f, imports.checkSegment)),
+    float: buildFloatLibrary(module, { flagsAddress: layout.FLOAT_FLAGS }),
+  };
   const outlinedType = { parameters: [TYPE_I32], results: [TYPE_I32] } as const;
   const outlined = map.outlined.map((form) =>
     module.function(outlinedType, (f) => {
