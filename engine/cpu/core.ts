@@ -99,8 +99,6 @@ export class Core implements Cpu, TickSource {
   /** Numbers of the code segments met so far: by base, then by limit. */
   private readonly codeSegments = new Map<number, Map<number, number>>();
   private codeSegmentCount = 0;
-  /** Handlers of the branches whose target is cut to 16 bits. */
-  private readonly shortBranches: ReadonlySet<number>;
   private readonly fetchBuffer = new Uint8Array(INSTRUCTION_LIMIT_BYTES);
   /** DR6 bits of data breakpoints that the instruction under way has hit. */
   private debugHits = 0;
@@ -136,7 +134,6 @@ export class Core implements Cpu, TickSource {
       tableWritten: (frame, offset, bytes) => tlb.tableWritten(frame, offset, bytes),
     };
     tlb.onDropped = (page) => this.translationsDropped(page);
-    this.shortBranches = new Set(map.hot.filter((form) => form.operandSize === 16).map((form) => form.handler));
     this.hostEntries = map.host.map((form) => {
       const name = String(hostSemanticsName(form.definition));
       const semantics = systemSemantics[name];
@@ -472,16 +469,10 @@ export class Core implements Cpu, TickSource {
     if (budget <= 0 || this.code.full) return 0;
     const page = state.get32(layout.CODE_PAGE_EIP);
     const record = this.lookup();
-    if (record !== 0 && branch !== layout.STEP_RECORDS && state.get32(layout.CODE_PAGE_EIP) === page && this.mayLink(branch)) {
+    if (record !== 0 && branch !== layout.STEP_RECORDS && state.get32(layout.CODE_PAGE_EIP) === page) {
       state.set32(branch + RECORD.link, record);
     }
     return record;
-  }
-
-  /** The block may run at another linear page one day: is the distance to the target the same there? */
-  private mayLink(branch: number): boolean {
-    const { state } = this;
-    return state.segmentLimit(layout.CS) <= 0xffff || !this.shortBranches.has(state.u16[(branch + RECORD.handler) >>> 1] as number);
   }
 
   /** Forgets all blocks, and what leads to them. Only while no generated code is running. */
