@@ -326,6 +326,7 @@ export class Machine {
     for (let frame = 0; frame < physical.frames; frame++) physical.frameFlags[frame] = (physical.frameFlags[frame] as number) | FRAME.dirty;
     this.clock.skippedNs = skippedNs;
     restoreCpu(this.core, cpu);
+    if (!Number.isSafeInteger(skippedNs) || skippedNs < 0 || !Number.isSafeInteger(this.clock.nowNs)) throw new StateError(`the snapshot has no time ${skippedNs}`);
     for (const device of this.devices.all) {
       const saved = devices[device.name];
       if (!isObject(saved)) throw new StateError(`the snapshot lacks the device ${device.name}`);

@@ -56,6 +56,20 @@ function fail(what: string): never {
   throw new StateError(`cpu: ${what}`);
 }
 
+/** Pairs of address and value: exactly the registers that there are. */
+function readMsrs(saved: StateValue | undefined, present: ReadonlyMap<number, bigint>): ReadonlyMap<number, bigint> {
+  if (!Array.isArray(saved)) fail('msr must be a list');
+  const read = new Map<number, bigint>();
+  for (const entry of saved as StateValue[]) {
+    if (!Array.isArray(entry) || typeof entry[0] !== 'number' || typeof entry[1] !== 'bigint') fail('msr holds pairs of number and bigint');
+    const [address, value] = entry;
+    if (!present.has(address) || BigInt.asUintN(64, value) !== value) fail(`there is no model-specific register ${address} with ${value}`);
+    read.set(address, value);
+  }
+  if (read.size !== present.size) fail('model-specific registers are missing');
+  return read;
+}
+
 export function restoreCpu(core: Core, saved: DeviceState): void {
   const { state } = core;
   const cells = saved.cells as DeviceState | undefined;
@@ -66,21 +80,17 @@ export function restoreCpu(core: Core, saved: DeviceState): void {
     state.u8.set(value, address);
   };
   const { eflags, tick, interruptsInhibited, halted, msr } = saved;
-  if (typeof eflags !== 'number') fail('eflags must be a number');
+  if (typeof eflags !== 'number' || !Number.isInteger(eflags) || eflags < 0 || eflags > 0xffff_ffff) fail('eflags must be a 32-bit number');
   if (typeof tick !== 'number' || !Number.isSafeInteger(tick) || tick < 0) fail('tick must be a whole number');
   if (typeof interruptsInhibited !== 'boolean' || typeof halted !== 'boolean') fail('interruptsInhibited and halted must be booleans');
-  if (!Array.isArray(msr)) fail('msr must be a list');
+  const registers = readMsrs(msr, core.msr);
   for (const [name, address, bytes] of CELLS) put(name, address, bytes);
   for (let index = 0; index < 8; index++) put(`segment${index}`, layout.segmentAddress(index), SEGMENT_CELL_BYTES);
   state.eflags = eflags;
   core.setTick(tick);
   state.f64[layout.SHADOW_TICK >>> 3] = interruptsInhibited ? tick : -1;
   core.halted = halted;
-  core.msr.clear();
-  for (const entry of msr as StateValue[]) {
-    if (!Array.isArray(entry) || typeof entry[0] !== 'number' || typeof entry[1] !== 'bigint') fail('msr holds pairs of number and bigint');
-    core.msr.set(entry[0], entry[1]);
-  }
+  for (const [address, value] of registers) core.msr.set(address, value);
   state.set32(layout.FAULT_VECTOR, layout.NO_FAULT);
   core.dropCaches();
 }

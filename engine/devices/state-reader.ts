@@ -53,7 +53,7 @@ export class StateReader {
 
   /** The due time of an alarm, as `savedDueNs` wrote it. */
   dueNs(key: string): number {
-    return this.optionalInteger(key, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY;
+    return this.optionalInteger(key, 0, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY;
   }
 
   object(key: string): StateReader {
