@@ -1,0 +1,125 @@
+/**
+ * The coherent TLB (ARCHITECTURE.md): a guest that changes its page tables without ever flushing sees each change at
+ * once, whoever wrote it and whatever the frames of the tables are used for besides.
+ */
+import * as fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { createMachine, type Machine } from '../machine.js';
+
+const MEMORY_BYTES = 1 << 20;
+const CODE = 0x10000;
+const DIRECTORY = 0x18000;
+/** Frames that serve as page tables and as data, in any mixture. */
+const FRAMES = 0x20000;
+const FRAME_COUNT = 8;
+const DIRECTORIES = [1, 2, 3] as const;
+const INDEXES = [0, 1, 1023] as const;
+
+/** Stubs at 16-byte distances; each ends with OUT F4, AL. */
+const STUBS = {
+  read: [0x8b, 0x03],
+  write: [0x89, 0x03],
+  reload: [0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8],
+  /** MOV CR4, EBX; MOV CR3, EAX; MOV CR0, ECX */
+  start: [0x0f, 0x22, 0xe3, 0x0f, 0x22, 0xd8, 0x0f, 0x22, 0xc1],
+} as const;
+type Stub = keyof typeof STUBS;
+const NAMES = Object.keys(STUBS) as Stub[];
+
+const P = 1;
+const RW = 2;
+const PS = 128;
+const ACCESSED_AND_DIRTY = 0x60;
+const WP = 0x1_0000;
+
+function boot(): Machine {
+  const image = new Uint8Array(16 * NAMES.length);
+  NAMES.forEach((name, i) => image.set([...STUBS[name], 0xe6, 0xf4], 16 * i));
+  return createMachine({ boot: { kind: 'raw', image, address: CODE, entry: CODE, mode: 'protected' }, memoryBytes: MEMORY_BYTES });
+}
+
+/** @returns whether it came to its end: there is no interrupt table, so an exception is a triple fault */
+function call(machine: Machine, stub: Stub, registers: { eax?: number; ebx?: number; ecx?: number }): boolean {
+  for (const [name, value] of Object.entries(registers)) machine.registers.set(name as 'eax' | 'ebx' | 'ecx', value);
+  machine.registers.set('eip', CODE + 16 * NAMES.indexOf(stub));
+  const reason = machine.run({ tick: machine.tick + 20 });
+  expect(['debugExit', 'tripleFault']).toContain(reason.kind);
+  return reason.kind === 'debugExit';
+}
+
+const FRAME = fc.integer({ min: 0, max: FRAME_COUNT - 1 }).map((n) => FRAMES + n * 0x1000);
+const FLAGS = fc.constantFrom(P, P | RW, P | RW, 0);
+const ENTRY = fc.tuple(FRAME, FLAGS).map(([frame, flags]) => frame | flags);
+const DIRECTORY_ENTRY = fc.oneof(
+  ENTRY,
+  ENTRY,
+  FLAGS.map((flags) => flags | PS),
+);
+const LINEAR = fc
+  .tuple(fc.constantFrom(...DIRECTORIES), fc.constantFrom(...INDEXES, 0x20, 0x21), fc.constantFrom(...INDEXES))
+  .map(([directory, index, word]) => ((directory << 22) | (index << 12) | (word << 2)) >>> 0);
+const SLOT = fc.oneof(
+  fc.record({ at: fc.constantFrom(...DIRECTORIES).map((n) => DIRECTORY + 4 * n), entry: DIRECTORY_ENTRY }),
+  fc.record({ at: fc.tuple(FRAME, fc.constantFrom(...INDEXES)).map(([frame, n]) => frame + 4 * n), entry: ENTRY }),
+);
+const STEP = fc.oneof(
+  fc.record({ kind: fc.constant('guest' as const), slot: SLOT }),
+  fc.record({ kind: fc.constant('busMaster' as const), slot: SLOT }),
+  fc.record({ kind: fc.constant('read' as const), linear: LINEAR }),
+  fc.record({ kind: fc.constant('read' as const), linear: LINEAR }),
+  fc.record({ kind: fc.constant('write' as const), linear: LINEAR, value: ENTRY }),
+  fc.record({ kind: fc.constant('write' as const), linear: LINEAR, value: ENTRY }),
+  fc.record({ kind: fc.constant('reload' as const) }),
+);
+
+/** Physical address, or undefined for a page fault; by the tables as they stand in memory. */
+function translate({ memory }: Machine, linear: number, write: boolean, writeProtect: boolean): number | undefined {
+  const allowed = (rights: number): boolean => (rights & P) !== 0 && (!write || !writeProtect || (rights & RW) !== 0);
+  const pde = memory.read32(DIRECTORY + (linear >>> 22) * 4);
+  if (!(pde & P)) return undefined;
+  if (pde & PS) return allowed(pde) ? linear & 0x3f_ffff : undefined;
+  const pte = memory.read32((pde & ~0xfff) + ((linear >>> 12) & 0x3ff) * 4);
+  return allowed(pde & pte) ? (pte & ~0xfff) | (linear & 0xfff) : undefined;
+}
+
+it('shows every change of a page table at once', () => {
+  const machine = boot();
+  const start = machine.save();
+  let faults = 0;
+  let hits = 0;
+  fc.assert(
+    fc.property(fc.boolean(), fc.array(STEP, { minLength: 20, maxLength: 60 }), (writeProtect, steps) => {
+      machine.restore(start);
+      const { memory, registers } = machine;
+      // Linear addresses below 4 MiB are physical ones, in one large page.
+      memory.write32(DIRECTORY, P | RW | PS);
+      // Something to begin with: the second directory entry's table is the first frame, which maps the frames.
+      memory.write32(DIRECTORY + 4, FRAMES | P | RW);
+      INDEXES.forEach((index, i) => {
+        memory.write32(FRAMES + 4 * index, (FRAMES + (i + 1) * 0x1000) | P | RW);
+      });
+      expect(call(machine, 'start', { eax: DIRECTORY, ebx: 0x10, ecx: 0x8000_0011 | (writeProtect ? WP : 0) })).toBe(true);
+      for (const step of steps) {
+        if (step.kind === 'guest') expect(call(machine, 'write', { eax: step.slot.entry, ebx: step.slot.at })).toBe(true);
+        else if (step.kind === 'busMaster') memory.write32(step.slot.at, step.slot.entry);
+        else if (step.kind === 'reload') expect(call(machine, 'reload', {})).toBe(true);
+        else {
+          const write = step.kind === 'write';
+          const { linear } = step;
+          const physical = translate(machine, linear, write, writeProtect);
+          if (physical === undefined) faults++;
+          else hits++;
+          const done = call(machine, step.kind, { eax: write ? step.value : 0x1234_5678, ebx: linear });
+          expect([linear, done]).toEqual([linear, physical !== undefined]);
+          if (physical === undefined) expect(registers.get('cr2')).toBe(linear);
+          else if (write) {
+            // The word may be an entry of its own translation; there may be no memory.
+            expect(memory.read32(physical) & ~ACCESSED_AND_DIRTY).toBe(physical < MEMORY_BYTES ? step.value : ~ACCESSED_AND_DIRTY);
+          } else expect(registers.get('eax')).toBe(memory.read32(physical));
+        }
+      }
+    }),
+    { seed: 20261122, numRuns: 40 },
+  );
+  expect(Math.min(faults, hits)).toBeGreaterThan(100);
+});
