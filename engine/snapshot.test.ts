@@ -150,6 +150,19 @@ describe('a damaged snapshot is refused with StateError', () => {
     }
   });
 
+  test('with times, flags and registers that no machine has', () => {
+    const cpu = saved.cpu as DeviceState;
+    const msr = cpu.msr as readonly (readonly [number, bigint])[];
+    const [first, ...rest] = msr as unknown as [[number, bigint], ...[number, bigint][]];
+    const damaged: MachineState[] = [
+      ...[Number.NaN, -1, 0.5, 2 ** 53].map((skippedNs) => ({ ...saved, skippedNs })),
+      ...[-1, 2 ** 32, 0.5].map((eflags) => ({ ...saved, cpu: { ...cpu, eflags } })),
+      ...[-1, 0.5, 2 ** 53].map((tick) => ({ ...saved, cpu: { ...cpu, tick } })),
+      ...[rest, [[first[0], -1n], ...rest], [[first[0], 1n << 64n], ...rest], [[0x7777, 0n], ...rest]].map((changed) => ({ ...saved, cpu: { ...cpu, msr: changed as StateValue } })),
+    ];
+    for (const state of damaged) expect(() => machine.restore(state)).toThrow(StateError);
+  });
+
   test('after which a good one is still taken', () => {
     const fresh = createMachine(busyMachineConfig(2));
     expect(() => fresh.restore({ ...saved, devices: {} })).toThrow(StateError);
