@@ -1,6 +1,26 @@
 /** What decoded blocks must not get wrong: cases in which the step tier and the auto tier have differed. */
 import { expect, test } from 'vitest';
-import { al, assemble, ax, byte, cr0, cr3, ds, dword, eax, ebx, ecx, edi, edx, esp, far, offset, sp, ss, word } from '../properties/assembler/index.js';
+import {
+  al,
+  assemble,
+  ax,
+  byte,
+  cr0,
+  cr3,
+  ds,
+  dword,
+  eax,
+  ebx,
+  ecx,
+  edi,
+  edx,
+  esp,
+  far,
+  offset,
+  sp,
+  ss,
+  word,
+} from '../properties/assembler/index.js';
 import type { Tier } from './config.js';
 import { createMachine, type Machine } from './machine.js';
 

@@ -11,7 +11,10 @@ const STACK = 0x7000;
 const UNMASK_ZERO_DIVIDE = 0x37b;
 
 /** 1/0 with the zero divide unmasked, then an instruction that waits. */
-function guest(tier: 'auto' | 'step', { clears, interrupts }: { clears: boolean; interrupts: boolean }): { machine: Machine; vectors: number[]; labels: ReadonlyMap<string, number> } {
+function guest(
+  tier: 'auto' | 'step',
+  { clears, interrupts }: { clears: boolean; interrupts: boolean },
+): { machine: Machine; vectors: number[]; labels: ReadonlyMap<string, number> } {
   const { bytes, labels } = assemble({ bits: 16, origin: ORIGIN }, (a) => {
     a.xor(ax, ax);
     a.mov(ds, ax);
@@ -45,7 +48,11 @@ function guest(tier: 'auto' | 'step', { clears, interrupts }: { clears: boolean;
     a.out(0x20, al);
     a.iret();
   });
-  const machine = createMachine({ boot: { kind: 'raw', image: bytes, address: ORIGIN, entry: ORIGIN, mode: 'real' }, memoryBytes: 1 << 20, tier });
+  const machine = createMachine({
+    boot: { kind: 'raw', image: bytes, address: ORIGIN, entry: ORIGIN, mode: 'real' },
+    memoryBytes: 1 << 20,
+    tier,
+  });
   const vectors: number[] = [];
   machine.onInterrupt = ({ vector }) => vectors.push(vector);
   return { machine, vectors, labels };

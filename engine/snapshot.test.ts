@@ -34,7 +34,11 @@ function goOn(machine: Machine, ticks: number): string {
   return seen.join(' ');
 }
 
-const moment = fc.record({ seed: fc.integer({ min: 1, max: 1000 }), tick: fc.integer({ min: 100, max: 20_000 }), further: fc.integer({ min: 1, max: 10_000 }) });
+const moment = fc.record({
+  seed: fc.integer({ min: 1, max: 1000 }),
+  tick: fc.integer({ min: 100, max: 20_000 }),
+  further: fc.integer({ min: 1, max: 10_000 }),
+});
 
 function machineAt(seed: number, tick: number): Machine {
   const machine = createMachine(busyMachineConfig(seed));
@@ -80,7 +84,10 @@ describe('restore(save(s)) is s', () => {
       process.stdout.write(String(machine.digest()));
     `;
     const directory = fileURLToPath(new URL('..', import.meta.url));
-    const answer = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { input: serialize(saved), cwd: directory });
+    const answer = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      input: serialize(saved),
+      cwd: directory,
+    });
     expect(answer.toString()).toBe(String(original.digest()));
   });
 });
@@ -152,13 +159,16 @@ describe('a damaged snapshot is refused with StateError', () => {
 
   test('with times, flags and registers that no machine has', () => {
     const cpu = saved.cpu as DeviceState;
-    const msr = cpu.msr as readonly (readonly [number, bigint])[];
-    const [first, ...rest] = msr as unknown as [[number, bigint], ...[number, bigint][]];
+    const msr = cpu.msr as unknown as [[number, bigint], ...[number, bigint][]];
+    const [first, ...rest] = msr;
     const damaged: MachineState[] = [
       ...[Number.NaN, -1, 0.5, 2 ** 53].map((skippedNs) => ({ ...saved, skippedNs })),
       ...[-1, 2 ** 32, 0.5].map((eflags) => ({ ...saved, cpu: { ...cpu, eflags } })),
       ...[-1, 0.5, 2 ** 53].map((tick) => ({ ...saved, cpu: { ...cpu, tick } })),
-      ...[rest, [[first[0], -1n], ...rest], [[first[0], 1n << 64n], ...rest], [[0x7777, 0n], ...rest]].map((changed) => ({ ...saved, cpu: { ...cpu, msr: changed as StateValue } })),
+      ...[rest, [[first[0], -1n], ...rest], [[first[0], 1n << 64n], ...rest], [[0x7777, 0n], ...rest]].map((changed) => ({
+        ...saved,
+        cpu: { ...cpu, msr: changed as StateValue },
+      })),
     ];
     for (const state of damaged) expect(() => machine.restore(state)).toThrow(StateError);
   });

@@ -19,7 +19,10 @@ const le16 = (value: number): number[] => [value & 0xff, (value >>> 8) & 0xff];
 const le32 = (value: number): number[] => [...le16(value), ...le16(value >>> 16)];
 const port = (number: number): number[] => [0x66, 0xba, ...le16(number)];
 const out8 = (to: number, ...values: number[]): number[] => [...port(to), ...values.flatMap((value) => [0xb0, value, 0xee])];
-const out16 = (to: number, ...values: number[]): number[] => [...port(to), ...values.flatMap((value) => [0x66, 0xb8, ...le16(value), 0x66, 0xef])];
+const out16 = (to: number, ...values: number[]): number[] => [
+  ...port(to),
+  ...values.flatMap((value) => [0x66, 0xb8, ...le16(value), 0x66, 0xef]),
+];
 const out32 = (to: number, value: number): number[] => [...port(to), 0xb8, ...le32(value), 0xef];
 const in8 = (from: number): number[] => [...port(from), 0xec];
 const in16 = (from: number): number[] => [...port(from), 0x66, 0xed];
@@ -30,7 +33,17 @@ const wait = (count: number): number[] => [0xb9, ...le32(count), 0x49, 0x75, 0xf
 /** Everything that can hold up an interrupt is read, both controllers hear the end. */
 const HANDLER_CODE = [
   0x60,
-  ...[...in8(0x60), ...out8(0x70, 0x0c), ...in8(0x71), ...in8(0x3fa), ...in8(0x3f8), ...in8(0x2fa), ...in8(0x2f8), ...in8(0x1f7), ...in8(0x177)],
+  ...[
+    ...in8(0x60),
+    ...out8(0x70, 0x0c),
+    ...in8(0x71),
+    ...in8(0x3fa),
+    ...in8(0x3f8),
+    ...in8(0x2fa),
+    ...in8(0x2f8),
+    ...in8(0x1f7),
+    ...in8(0x177),
+  ],
   ...[...out8(BUS_MASTER + 2, 4), ...out8(BUS_MASTER + 10, 4), ...in16(PM), 0x66, 0xef],
   ...[0xff, 0x05, ...le32(0x7000)],
   ...[...out8(0xa0, 0x20), ...out8(0x20, 0x20)],
@@ -41,12 +54,28 @@ const SETUP = [
   ...[0x0f, 0x01, 0x15, ...le32(GDT + 0x100), 0x0f, 0x01, 0x1d, ...le32(GDT + 0x108), 0xbc, ...le32(0x1f000)],
   ...[...out8(0x20, 0x11), ...out8(0x21, 0x20, 4, 1, 0), ...out8(0xa0, 0x11), ...out8(0xa1, 0x28, 2, 1, 0)],
   // Counters 0 to 2: rate generator, refresh, square wave with the speaker's gate on.
-  ...[...out8(0x43, 0x34), ...out8(0x40, 77, 1), ...out8(0x43, 0x54), ...out8(0x41, 18), ...out8(0x43, 0xb6), ...out8(0x42, 33, 1), ...out8(0x61, 3)],
+  ...[
+    ...out8(0x43, 0x34),
+    ...out8(0x40, 77, 1),
+    ...out8(0x43, 0x54),
+    ...out8(0x41, 18),
+    ...out8(0x43, 0xb6),
+    ...out8(0x42, 33, 1),
+    ...out8(0x61, 3),
+  ],
   // Periodic, alarm and update interrupts.
   ...[...out8(0x70, 0x0a), ...out8(0x71, 0x26), ...out8(0x70, 0x0b), ...out8(0x71, 0x72)],
   // 115200 baud, FIFOs with a trigger level of four, all interrupts.
   ...[0x3f8, 0x2f8].flatMap((base) => [
-    ...[...out8(base + 3, 0x83), ...out8(base, 1), ...out8(base + 1, 0), ...out8(base + 3, 3), ...out8(base + 2, 0x47), ...out8(base + 4, 0x0b), ...out8(base + 1, 0x0f)],
+    ...[
+      ...out8(base + 3, 0x83),
+      ...out8(base, 1),
+      ...out8(base + 1, 0),
+      ...out8(base + 3, 3),
+      ...out8(base + 2, 0x47),
+      ...out8(base + 4, 0x0b),
+      ...out8(base + 1, 0x0f),
+    ],
   ]),
   // Both ports of the keyboard controller with interrupts; the mouse reports.
   ...[...out8(0x64, 0x60), ...out8(0x60, 0x47), ...out8(0x64, 0xa8), ...out8(0x64, 0xd4), ...out8(0x60, 0xf4), ...wait(3000)],
@@ -56,7 +85,14 @@ const SETUP = [
 
 const readDma = (lba: number, write: boolean): number[] => [
   ...[...out32(BUS_MASTER + 4, PRD_TABLE), ...out8(BUS_MASTER + 2, 6), ...out8(BUS_MASTER, write ? 0 : 8)],
-  ...[...out8(0x1f6, 0xe0), ...out8(0x1f2, 4), ...out8(0x1f3, lba), ...out8(0x1f4, 0), ...out8(0x1f5, 0), ...out8(0x1f7, write ? 0xca : 0xc8)],
+  ...[
+    ...out8(0x1f6, 0xe0),
+    ...out8(0x1f2, 4),
+    ...out8(0x1f3, lba),
+    ...out8(0x1f4, 0),
+    ...out8(0x1f5, 0),
+    ...out8(0x1f7, write ? 0xca : 0xc8),
+  ],
   ...out8(BUS_MASTER, write ? 1 : 9),
 ];
 const readPacket = (lba: number): number[] => [
@@ -66,7 +102,38 @@ const readPacket = (lba: number): number[] => [
 ];
 
 /** Ports that a random access leaves in a state worth saving, and that do not end the run. */
-const PORTS = [0x20, 0x21, 0x40, 0x41, 0x42, 0x43, 0x60, 0x61, 0x70, 0x71, 0x81, 0x87, 0xc4, 0x1f1, 0x1f2, 0x1f6, 0x172, 0x3d4, 0x3d5, 0x3c0, 0x3c8, 0x3c9, 0x3da, 0x3f9, 0x3ff, 0x3fc, 0x2ff, 0x2fb, 0x4d0, PM + 8];
+const PORTS = [
+  0x20,
+  0x21,
+  0x40,
+  0x41,
+  0x42,
+  0x43,
+  0x60,
+  0x61,
+  0x70,
+  0x71,
+  0x81,
+  0x87,
+  0xc4,
+  0x1f1,
+  0x1f2,
+  0x1f6,
+  0x172,
+  0x3d4,
+  0x3d5,
+  0x3c0,
+  0x3c8,
+  0x3c9,
+  0x3da,
+  0x3f9,
+  0x3ff,
+  0x3fc,
+  0x2ff,
+  0x2fb,
+  0x4d0,
+  PM + 8,
+];
 
 function activity(random: TestRandom): number[] {
   switch (random.below(12)) {
@@ -77,7 +144,15 @@ function activity(random: TestRandom): number[] {
     case 2:
       return [...out8(0x3f8, random.below(256), random.below(256)), ...out8(0x2f8, random.below(256))];
     case 3:
-      return [...out8(0x3d4, random.below(0x19)), ...out8(0x3d5, random.below(256)), 0x66, 0xc7, 0x05, ...le32(0xb8000 + random.below(0xfa0)), ...le16(random.next())];
+      return [
+        ...out8(0x3d4, random.below(0x19)),
+        ...out8(0x3d5, random.below(256)),
+        0x66,
+        0xc7,
+        0x05,
+        ...le32(0xb8000 + random.below(0xfa0)),
+        ...le16(random.next()),
+      ];
     case 4:
       return [...out8(0x43, random.pick([0x00, 0x40, 0x80, 0xc2, 0xe8])), ...in8(0x40), ...in8(0x42)];
     case 5:

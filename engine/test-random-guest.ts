@@ -7,7 +7,7 @@
  * handlers · 9000 handlers and what they need · a000 prologue · 10000-13fff program · 20000-23fff data · 30000 stacks.
  * With paging also: 50000 the program again · 60000 the data again · from 4 MiB on (2 MiB with PAE) everything again.
  */
-import { parseOperands, type Definition } from './isa/definition.js';
+import { type Definition, parseOperands } from './isa/definition.js';
 import { INSTRUCTIONS } from './isa/table.js';
 
 export const GUEST_BYTES = 1 << 20;
@@ -91,8 +91,7 @@ function encodable(definition: Definition): Encodable {
     else if (/^[0-9A-F]{2}\+r$/.test(word)) {
       opcode.push(Number.parseInt(word, 16));
       plusRegister = true;
-    }
-    else if (word === '/r') modRm = 'any';
+    } else if (word === '/r') modRm = 'any';
     else if (/^\/[0-7]$/.test(word)) modRm = Number(word.slice(1));
     else if (word.startsWith('=')) exactModRm = Number.parseInt(word.slice(1), 16);
     else throw new Error(`encoding ${definition.encoding}`);
@@ -102,8 +101,25 @@ function encodable(definition: Definition): Encodable {
 
 const ALL = INSTRUCTIONS.map(encodable);
 /** They end most programs too soon. */
-const TOO_FINAL = new Set(['hlt', 'rsm', 'lidt', 'lgdt', 'lldt', 'ltr', 'lmsw', 'sysexit', 'sysenter', 'wrmsr', 'call far', 'jmp far', 'retf', 'iret', 'cli']);
-const isMove = ({ definition }: Encodable, letter: string): boolean => definition.mnemonic === 'mov' && definition.operands.includes(letter);
+const TOO_FINAL = new Set([
+  'hlt',
+  'rsm',
+  'lidt',
+  'lgdt',
+  'lldt',
+  'ltr',
+  'lmsw',
+  'sysexit',
+  'sysenter',
+  'wrmsr',
+  'call far',
+  'jmp far',
+  'retf',
+  'iret',
+  'cli',
+]);
+const isMove = ({ definition }: Encodable, letter: string): boolean =>
+  definition.mnemonic === 'mov' && definition.operands.includes(letter);
 const FINAL = ALL.filter((e) => TOO_FINAL.has(e.definition.mnemonic) || isMove(e, 'C') || isMove(e, 'D') || isMove(e, 'S'));
 const ORDINARY = ALL.filter((e) => !FINAL.includes(e));
 const HOT = ORDINARY.filter((e) => e.definition.options.hot === true);
@@ -196,7 +212,21 @@ const SHORT_CODE = 0x38;
 const SHORT_DATA = 0x40;
 const DOWN_DATA = 0x48;
 const CODE_16 = 0x50;
-const SELECTORS = [FLAT_CODE, FLAT_DATA, USER_CODE, USER_DATA, TSS_SELECTOR, SHORT_CODE, SHORT_DATA, DOWN_DATA, CODE_16, 0x5b, 0x60, 0x68, 0];
+const SELECTORS = [
+  FLAT_CODE,
+  FLAT_DATA,
+  USER_CODE,
+  USER_DATA,
+  TSS_SELECTOR,
+  SHORT_CODE,
+  SHORT_DATA,
+  DOWN_DATA,
+  CODE_16,
+  0x5b,
+  0x60,
+  0x68,
+  0,
+];
 const DATA_SELECTORS = [FLAT_DATA, FLAT_DATA, FLAT_DATA, USER_DATA, SHORT_DATA, DOWN_DATA, 0x5b, 0x60];
 
 /** What random instructions hardly ever do by themselves. */
@@ -222,7 +252,14 @@ function special(random: TestRandom, bits: 16 | 32, pieces: number, real: boolea
         ],
       };
     case 4: // stores into the program
-      return { bytes: [...(real ? [0x2e] : []), 0xc6, ...(wide ? [5, ...le32(PROGRAM + 0xe00 + random.below(0x600))] : [6, ...le16(0xe00 + random.below(0x600))]), random.pick([0x90, 0x40, 0xf8, 0xf9, 0xcc, random.below(256)])] };
+      return {
+        bytes: [
+          ...(real ? [0x2e] : []),
+          0xc6,
+          ...(wide ? [5, ...le32(PROGRAM + 0xe00 + random.below(0x600))] : [6, ...le16(0xe00 + random.below(0x600))]),
+          random.pick([0x90, 0x40, 0xf8, 0xf9, 0xcc, random.below(256)]),
+        ],
+      };
     case 5:
       return { bytes: [0xfb] };
     case 6:
@@ -230,25 +267,72 @@ function special(random: TestRandom, bits: 16 | 32, pieces: number, real: boolea
     case 7:
       return { bytes: random.chance(30) ? [0xfb, 0xf4] : [0xfb, 0x90] };
     case 8: // POPF with a chosen image
-      return { bytes: [...(wide ? [0x68, ...le32(random.pick([0x202, 0x302, 0x2, 0x602, 0x40202, 0x10202]))] : [0x68, ...le16(random.pick([0x202, 0x302, 2, 0x602]))]), 0x9d] };
+      return {
+        bytes: [
+          ...(wide
+            ? [0x68, ...le32(random.pick([0x202, 0x302, 0x2, 0x602, 0x40202, 0x10202]))]
+            : [0x68, ...le16(random.pick([0x202, 0x302, 2, 0x602]))]),
+          0x9d,
+        ],
+      };
     case 9: // time as the guest sees it
-      return { bytes: random.pick([[0x0f, 0x31], [0xb0, 0, 0xe6, 0x43, 0xe4, 0x40, 0xe4, 0x40]]) };
+      return {
+        bytes: random.pick([
+          [0x0f, 0x31],
+          [0xb0, 0, 0xe6, 0x43, 0xe4, 0x40, 0xe4, 0x40],
+        ]),
+      };
     case 10: // the timer again, or the other counters
-      return { bytes: [0xb0, random.pick([0x34, 0x36, 0x30, 0x32, 0x38, 0x74, 0xb6]), 0xe6, 0x43, 0xb0, 1 + random.below(60), 0xe6, 0x40, 0xb0, 0, 0xe6, 0x40] };
+      return {
+        bytes: [
+          0xb0,
+          random.pick([0x34, 0x36, 0x30, 0x32, 0x38, 0x74, 0xb6]),
+          0xe6,
+          0x43,
+          0xb0,
+          1 + random.below(60),
+          0xe6,
+          0x40,
+          0xb0,
+          0,
+          0xe6,
+          0x40,
+        ],
+      };
     case 11: // pages come and go
       if (real) return { bytes: [0x90] };
-      return { bytes: [0x80, 0x35, ...le32(0x5000 + 4 * random.pick([0x10, 0x11, 0x12, 0x20, 0x21, 0x22, 0x23, 0x30, 0x37, 0x50, 0x51, 0x60])), random.pick([1, 2, 4, 0x20, 0x40, 0x60])] };
+      return {
+        bytes: [
+          0x80,
+          0x35,
+          ...le32(0x5000 + 4 * random.pick([0x10, 0x11, 0x12, 0x20, 0x21, 0x22, 0x23, 0x30, 0x37, 0x50, 0x51, 0x60])),
+          random.pick([1, 2, 4, 0x20, 0x40, 0x60]),
+        ],
+      };
     case 12:
       if (real) return { bytes: [0x0f, 0x20, 0xc0] };
-      return { bytes: random.pick([[0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8], [0x0f, 0x01, 0x3d, ...le32(address(random, real))], [0x0f, 0x20, 0xc0, 0x35, 0, 0, 1, 0, 0x0f, 0x22, 0xc0]]) };
+      return {
+        bytes: random.pick([
+          [0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8],
+          [0x0f, 0x01, 0x3d, ...le32(address(random, real))],
+          [0x0f, 0x20, 0xc0, 0x35, 0, 0, 1, 0, 0x0f, 0x22, 0xc0],
+        ]),
+      };
     case 13: {
       const selector = real ? random.pick([0x2000, 0x2001, 0x1000, 0x3000, 0x2100]) : random.pick(DATA_SELECTORS);
       return { bytes: [0x66, 0xb8, ...le16(selector), 0x8e, 0xc0 | (random.pick([0, 3, 4, 5]) << 3)].slice(wide ? 0 : 1) };
     }
     case 14: // a breakpoint or watchpoint
-      return random.chance(20) ? { bytes: [...load(0, PROGRAM + 0xf00 + random.below(0x200)), 0x0f, 0x23, 0xc0, ...load(0, 0x401), 0x0f, 0x23, 0xf8] } : { bytes: [0xd9, 0xc9] };
+      return random.chance(20)
+        ? { bytes: [...load(0, PROGRAM + 0xf00 + random.below(0x200)), 0x0f, 0x23, 0xc0, ...load(0, 0x401), 0x0f, 0x23, 0xf8] }
+        : { bytes: [0xd9, 0xc9] };
     case 15: // MOV SS, POP SS with a shadow
-      return { bytes: random.pick([[0x16, 0x17], [0x8c, 0xd0, 0x8e, 0xd0]]) };
+      return {
+        bytes: random.pick([
+          [0x16, 0x17],
+          [0x8c, 0xd0, 0x8e, 0xd0],
+        ]),
+      };
     default:
       return { bytes: [0xcd, random.pick([0x21, 0x30, 0x80, 3])] };
   }
@@ -362,7 +446,8 @@ function handlers(image: Image, random: TestRandom, real: boolean): void {
     const interrupt = vector >= 0x20 && vector < 0x30;
     const discard = HAS_ERROR_CODE.has(vector) && !real ? [0x83, 0xc4, 0x04] : [];
     const jump = stub + discard.length;
-    if (interrupt) image.put(stub, vector === 0x28 ? [0x50, 0xb0, 0x0c, 0xe6, 0x70, 0xe4, 0x71, ...END_OF_INTERRUPT.slice(1)] : END_OF_INTERRUPT);
+    if (interrupt)
+      image.put(stub, vector === 0x28 ? [0x50, 0xb0, 0x0c, 0xe6, 0x70, 0xe4, 0x71, ...END_OF_INTERRUPT.slice(1)] : END_OF_INTERRUPT);
     else image.put(stub, [...discard, 0xe9, ...(real ? le16(0x9000 - jump - 3) : le32(0x9000 - jump - 5))]);
     image.put(vector * 4, [...le16(stub), 0, 0]);
     const trap = !interrupt && random.chance(30) ? 1 : 0;
@@ -376,7 +461,14 @@ function pageTables(image: Image, random: TestRandom, pae: boolean): void {
   const attributes = (page: number): number => {
     if (page < 0x10) return 0x63;
     const present = random.chance(96) ? 1 : 0;
-    return present | (random.chance(92) ? 2 : 0) | (random.chance(95) ? 4 : 0) | (random.chance(50) ? 0x20 : 0) | (random.chance(50) ? 0x40 : 0) | (random.chance(20) ? 0x100 : 0);
+    return (
+      present |
+      (random.chance(92) ? 2 : 0) |
+      (random.chance(95) ? 4 : 0) |
+      (random.chance(50) ? 0x20 : 0) |
+      (random.chance(50) ? 0x40 : 0) |
+      (random.chance(20) ? 0x100 : 0)
+    );
   };
   const frameOf = (page: number): number => (page >= 0x50 && page < 0x54 ? page - 0x40 : page >= 0x60 && page < 0x64 ? page - 0x40 : page);
   if (!pae) {
@@ -394,7 +486,24 @@ function pageTables(image: Image, random: TestRandom, pae: boolean): void {
 }
 
 function prologue(random: TestRandom, kind: GuestKind, entry: number, shortBase: number): number[] {
-  const protectedStart = [0x0f, 0x01, 0x15, ...le32(0x9900), 0x0f, 0x01, 0x1d, ...le32(0x9908), 0x66, 0xb8, ...le16(TSS_SELECTOR), 0x0f, 0x00, 0xd8, 0xbc, ...le32(0x37ff0)];
+  const protectedStart = [
+    0x0f,
+    0x01,
+    0x15,
+    ...le32(0x9900),
+    0x0f,
+    0x01,
+    0x1d,
+    ...le32(0x9908),
+    0x66,
+    0xb8,
+    ...le16(TSS_SELECTOR),
+    0x0f,
+    0x00,
+    0xd8,
+    0xbc,
+    ...le32(0x37ff0),
+  ];
   const registers = (): number[] => {
     const wide = kind !== 'real';
     return [0, 1, 2, 3, 5, 6, 7].flatMap((register) => {
@@ -402,7 +511,12 @@ function prologue(random: TestRandom, kind: GuestKind, entry: number, shortBase:
       return [0xb8 | register, ...(wide ? le32(value) : le16(value))];
     });
   };
-  const flags = 0x2 | (random.chance(80) ? 0x200 : 0) | (random.chance(20) ? 0x3000 : 0) | (random.chance(4) ? 0x100 : 0) | (random.chance(5) ? 0x40000 : 0);
+  const flags =
+    0x2 |
+    (random.chance(80) ? 0x200 : 0) |
+    (random.chance(20) ? 0x3000 : 0) |
+    (random.chance(4) ? 0x100 : 0) |
+    (random.chance(5) ? 0x40000 : 0);
   const cr0 = 0x32 | (random.chance(50) ? 0x10000 : 0) | (random.chance(20) ? 0x40000 : 0);
   if (kind === 'real') {
     return [
@@ -422,7 +536,18 @@ function prologue(random: TestRandom, kind: GuestKind, entry: number, shortBase:
   const code = user ? USER_CODE : kind === 'segments' ? SHORT_CODE : kind === 'code16' ? CODE_16 : FLAT_CODE;
   const base = kind === 'segments' ? shortBase : kind === 'code16' ? PROGRAM : 0;
   const data = user ? USER_DATA : kind === 'segments' ? random.pick(DATA_SELECTORS) : FLAT_DATA;
-  const loadData = [0x66, 0xb8, ...le16(data), 0x8e, 0xd8, 0x66, 0xb8, ...le16(kind === 'segments' ? random.pick(DATA_SELECTORS) : data), 0x8e, 0xc0];
+  const loadData = [
+    0x66,
+    0xb8,
+    ...le16(data),
+    0x8e,
+    0xd8,
+    0x66,
+    0xb8,
+    ...le16(kind === 'segments' ? random.pick(DATA_SELECTORS) : data),
+    0x8e,
+    0xc0,
+  ];
   return [
     ...protectedStart,
     ...devices(random),
@@ -470,7 +595,8 @@ export function randomGuest(seed: number, kind: GuestKind, count = 120): RandomG
         const resume = start - base + (offsets[random.below(offsets.length)] ?? 0);
         image.put(RESUME_TABLE + i * (kind === 'real' ? 2 : 4), kind === 'real' ? le16(resume) : le32(resume));
       }
-      for (let at = DATA; at < DATA + 0x4000; at += 4) image.put(at, le32(random.chance(30) ? random.next() : address(random, kind === 'real')));
+      for (let at = DATA; at < DATA + 0x4000; at += 4)
+        image.put(at, le32(random.chance(30) ? random.next() : address(random, kind === 'real')));
       image.put(GUEST_PROLOGUE, prologue(random, kind, start, shortBase));
       return image.bytes;
     },

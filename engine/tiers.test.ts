@@ -10,7 +10,16 @@ import { disassemble } from '../properties/assembler/index.js';
 import type { Tier } from './config.js';
 import type { DeviceState, StateValue } from './devices/device.js';
 import { createMachine, type Machine, type MachineState } from './machine.js';
-import { GUEST_BYTES, GUEST_KINDS, GUEST_PROLOGUE, type GuestKind, type Piece, type RandomGuest, randomGuest, TestRandom } from './test-random-guest.js';
+import {
+  GUEST_BYTES,
+  GUEST_KINDS,
+  GUEST_PROLOGUE,
+  type GuestKind,
+  type Piece,
+  type RandomGuest,
+  randomGuest,
+  TestRandom,
+} from './test-random-guest.js';
 
 const GUESTS = Number(process.env.TIER_GUESTS ?? 15);
 const FIRST_SEED = Number(process.env.TIER_SEED ?? 1);
@@ -18,7 +27,12 @@ const TICKS = 3000;
 
 function machineFor(kind: GuestKind, tier: Tier): Machine {
   const mode = kind === 'real' ? 'real' : 'protected';
-  return createMachine({ boot: { kind: 'raw', image: Uint8Array.of(0xf4), address: GUEST_PROLOGUE, entry: GUEST_PROLOGUE, mode }, memoryBytes: GUEST_BYTES, nsPerTick: 100, tier });
+  return createMachine({
+    boot: { kind: 'raw', image: Uint8Array.of(0xf4), address: GUEST_PROLOGUE, entry: GUEST_PROLOGUE, mode },
+    memoryBytes: GUEST_BYTES,
+    nsPerTick: 100,
+    tier,
+  });
 }
 
 /** Power-on state with other memory contents. */
@@ -31,7 +45,8 @@ function withMemory(state: MachineState, image: Uint8Array): MachineState {
 function runTo(machine: Machine, tick: number, slice: () => number): string {
   for (;;) {
     const reason = machine.run({ tick: Math.min(tick, machine.tick + slice()) });
-    if (reason.kind !== 'limit' || machine.tick >= tick) return `${JSON.stringify(reason)} ${machine.tick} ${machine.nowNs} ${machine.digest()}`;
+    if (reason.kind !== 'limit' || machine.tick >= tick)
+      return `${JSON.stringify(reason)} ${machine.tick} ${machine.nowNs} ${machine.digest()}`;
   }
 }
 
@@ -39,7 +54,8 @@ function runTo(machine: Machine, tick: number, slice: () => number): string {
 function compare(a: StateValue | undefined, b: StateValue | undefined, path: string, lines: string[]): void {
   if (lines.length > 40 || a === b) return;
   if (a instanceof Uint8Array && b instanceof Uint8Array) {
-    for (let i = 0; i < Math.max(a.length, b.length) && lines.length <= 40; i++) if (a[i] !== b[i]) lines.push(`${path}[${i.toString(16)}] ${a[i]} ${b[i]}`);
+    for (let i = 0; i < Math.max(a.length, b.length) && lines.length <= 40; i++)
+      if (a[i] !== b[i]) lines.push(`${path}[${i.toString(16)}] ${a[i]} ${b[i]}`);
   } else if (typeof a === 'object' && typeof b === 'object' && a !== null && b !== null) {
     for (const key of Object.keys(a)) compare((a as DeviceState)[key], (b as DeviceState)[key], `${path}.${key}`, lines);
   } else lines.push(`${path} ${String(a)} ${String(b)}`);
@@ -88,7 +104,9 @@ class Bench {
     const text = disassemble(image.subarray(guest.start, guest.start + bytes), { bits: guest.bits, address: guest.start })
       .filter((line) => line.text !== 'nop')
       .map((line) => `${line.address.toString(16)}  ${line.text}`);
-    return [`TIER_SEED=${guest.seed} TIER_GUESTS=1, kind ${guest.kind}`, ...text, ...this.explain(withMemory(this.powerOn, image))].join('\n');
+    return [`TIER_SEED=${guest.seed} TIER_GUESTS=1, kind ${guest.kind}`, ...text, ...this.explain(withMemory(this.powerOn, image))].join(
+      '\n',
+    );
   }
 
   /** The first tick at which auto (whole, or else one tick at a time) differs from step, and in what. */
