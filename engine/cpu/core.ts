@@ -92,6 +92,8 @@ export class Core implements Cpu, TickSource {
   /** A record whose handler was replaced by `leave`, and what it was. */
   private patched = 0;
   private patchedHandler = 0;
+  /** How often blocks have become stale. */
+  private staleCount = 0;
   /** Linear pages that the jump cache has entries of. */
   private readonly jumpPages = new Set<number>();
   /** Addresses of its entries that are in use. */
@@ -128,7 +130,10 @@ export class Core implements Cpu, TickSource {
     this.user = new PrivilegedMemory(this.mmu, 'user');
     this.decoder = new Decoder(map);
     this.view = new RecordView(state);
-    this.code = new CodeCache(state, physical, tlb, new Decoder(map), () => this.leaveAfterCurrent());
+    this.code = new CodeCache(state, physical, tlb, new Decoder(map), () => {
+      this.staleCount++;
+      this.leaveAfterCurrent();
+    });
     physical.observer = {
       codeWritten: (frame, offset, bytes) => this.code.codeWritten(frame, offset, bytes),
       tableWritten: (frame, offset, bytes) => tlb.tableWritten(frame, offset, bytes),
@@ -468,7 +473,15 @@ export class Core implements Cpu, TickSource {
     const budget = (state.i32[layout.TICKS_LEFT >>> 2] as number) + (state.u8[branch + RECORD.remaining] as number) - 1;
     if (budget <= 0 || this.code.full) return 0;
     const page = state.get32(layout.CODE_PAGE_EIP);
+    const { staleCount } = this;
+    const remaining = state.u8[branch + RECORD.remaining] as number;
     const record = this.lookup();
+    if (staleCount !== this.staleCount) {
+      // An accessed bit was set within decoded code, and another block may be where the branch was: what the branch gives
+      // back is read from there.
+      state.set32(layout.TICKS_LEFT, state.get32(layout.TICKS_LEFT) + remaining - (state.u8[branch + RECORD.remaining] as number));
+      return record;
+    }
     if (record !== 0 && branch !== layout.STEP_RECORDS && state.get32(layout.CODE_PAGE_EIP) === page) {
       state.set32(branch + RECORD.link, record);
     }
