@@ -147,7 +147,7 @@ class Guest {
     for (let at = STACK; at < STACK + STACK_BYTES; at += 12) this.put32(at, anyCode(), random.chance(75) ? codeSelector : random.pick([0x08, 0x1b, 0x0b, 0x30, 0x0c]), flagsImage());
     for (let at = CODE; at < CODE + CODE_BYTES + 16; ) {
       const instruction = random.chance(85)
-        ? random.pick([[0xfa], [0xfb], [0x9c], [0x9d], [0xcf], [0xcf], [0xcd, random.below(VECTORS)], [0xcd, random.below(VECTORS)], [0x0f, 0x31], [0xec], [0xee], [0xe4, random.below(256)], [0xe7, random.below(256)]])
+        ? random.pick([[0xfa], [0xfb], [0x9c], [0x9d], [0xcf], [0xcf], [0xcd, random.below(VECTORS)], [0xcd, random.below(VECTORS)], [0x0f, 0x31], [0x0f, 0x31], [0x0f, 0x30], [0xec], [0xee], [0xe4, random.below(256)], [0xe7, random.below(256)]])
         : random.pick([[0x66, 0x9d], [0x66, 0x9c], [0x66, 0xcf], [0x66, 0xef], [0xed], [0xcc], [0x90], [0x90], [0xf9]]);
       ram.set(instruction, at);
       at += instruction.length;
@@ -171,6 +171,8 @@ class Guest {
     state.writeSegment(layout.TR, { selector: 0x28, base: TSS, limit: 0x2fff, attributes: 0x8b });
     setPrivilege(state, mode === 'virtual' || (mode === 'protected' && user) ? 3 : 0);
     for (let index = 0; index < 8; index++) state.setReg32(index, random.next());
+    // ECX is for WRMSR.
+    state.setReg32(1, MSR.timeStampCounter);
     state.setReg32(4, STACK + 12 * random.below(random.chance(80) ? 600 : 345) + (random.chance(90) ? 0 : random.below(4)));
     const vm = mode === 'virtual' ? EFLAG.vm : 0;
     state.eflags = random.pick([0, 0x200, 0x8d5, 0x3000, 0x3200, 0x4200, 0x3fd7 & ~EFLAG.tf]) | vm;
