@@ -21,7 +21,7 @@ import {
   TestRandom,
 } from './test-random-guest.js';
 
-const GUESTS = Number(process.env.TIER_GUESTS ?? 15);
+const GUESTS = Number(process.env.TIER_GUESTS ?? 8);
 const FIRST_SEED = Number(process.env.TIER_SEED ?? 1);
 const TICKS = 3000;
 
