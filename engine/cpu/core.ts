@@ -15,17 +15,19 @@ import { Tlb } from '../mmu/tlb.js';
 import { EXIT } from '../translate/exit.js';
 import type { RuntimeImport } from '../translate/runtime.js';
 import { CodeCache, writeRecord } from './code-cache.js';
+import { CodeSegments } from './code-segments.js';
 import { SIGNATURE } from './cpuid.js';
 import { breakpointsEnabled, dataBreakpoints, debugTrap, DR6_SINGLE_STEP, instructionBreakpoint, portBreakpoints, resetDebugRegisters } from './debug.js';
 import { GuestException, generalProtection, invalidOpcode, VECTOR } from './exceptions.js';
 import type { Cpu, HostSemantics } from './host-instruction.js';
 import { acceptInterrupt, raise, type RaiseResult } from './interrupts.js';
+import { JumpCache } from './jump-cache.js';
 import * as layout from './layout.js';
 import { MODE_CODE_32, MODE_CODE_FLAT, MODE_DATA_FLAT, MODE_SEGMENT_SHIFT, MODE_SEGMENT_UNCACHED, MODE_STACK_32, MODE_USER } from './mode.js';
 import { MSR, resetMsrs } from './msr.js';
 import { RecordView } from './record-view.js';
 import { checkedLinear } from './segmentation.js';
-import { StackReader, StackWriter, currentStackWriter } from './stack.js';
+import { memorySlowPaths } from './slow-paths.js';
 import { ATTRIBUTE, CR0, CpuState, EFLAG, type SegmentCache } from './state.js';
 import { systemSemantics } from './system-semantics.js';
 
@@ -57,10 +59,6 @@ interface HostEntry {
 }
 
 const SOFTWARE_INTERRUPTS: ReadonlySet<string> = new Set(['int', 'int1', 'int3', 'into']);
-
-/** No mode has these numbers: a jump cache entry that has one fits nothing. Free, and in use before. */
-const FREE_MODE = 0xffff_ffff;
-const DROPPED_MODE = 0xffff_fffe;
 
 const FLAT_LIMIT = 0xffff_ffff;
 
@@ -94,13 +92,8 @@ export class Core implements Cpu, TickSource {
   private patchedHandler = 0;
   /** How often blocks have become stale. */
   private staleCount = 0;
-  /** Linear pages that the jump cache has entries of. */
-  private readonly jumpPages = new Set<number>();
-  /** Addresses of its entries that are in use. */
-  private readonly jumpSlots: number[] = [];
-  /** Numbers of the code segments met so far: by base, then by limit. */
-  private readonly codeSegments = new Map<number, Map<number, number>>();
-  private codeSegmentCount = 0;
+  private readonly jumps: JumpCache;
+  private readonly codeSegments = new CodeSegments();
   private readonly fetchBuffer = new Uint8Array(INSTRUCTION_LIMIT_BYTES);
   /** DR6 bits of data breakpoints that the instruction under way has hit. */
   private debugHits = 0;
@@ -122,9 +115,9 @@ export class Core implements Cpu, TickSource {
     this.state = new CpuState(memory);
     const { state } = this;
     state.f64[layout.NS_PER_TICK >>> 3] = board.nsPerTick;
+    this.jumps = new JumpCache(state);
     const tlb = new Tlb(state, physical);
     this.mmu = new Mmu(state, physical, new Paging(state, physical), tlb);
-    const isUser = (): boolean => state.cpl === 3;
     this.memory = new PrivilegedMemory(this.mmu, 'current');
     this.system = new PrivilegedMemory(this.mmu, 'supervisor');
     this.user = new PrivilegedMemory(this.mmu, 'user');
@@ -146,32 +139,7 @@ export class Core implements Cpu, TickSource {
       return { form, semantics, isSoftwareInterrupt: SOFTWARE_INTERRUPTS.has(form.definition.mnemonic) };
     });
     this.run = instantiate({
-      slowLoad: (linear: number, bytes: number, record: number) =>
-        this.guarded(record, () => this.mmu.readInto(linear >>> 0, bytes, isUser(), state.u8, layout.SCRATCH)),
-      slowStore: (linear: number, bytes: number, record: number) =>
-        this.guarded(record, () => this.mmu.writeFrom(linear >>> 0, bytes, isUser(), state.u8, layout.SCRATCH)),
-      slowProbeWrite: (linear: number, bytes: number, record: number) =>
-        this.guarded(record, () => this.mmu.probeWrite(linear >>> 0, bytes, isUser())),
-      slowPush: (value: number, bytes: number, record: number) =>
-        this.guarded(record, () => {
-          const stack: StackWriter = currentStackWriter(this);
-          stack.push(bytes, value >>> 0);
-          stack.commit();
-          state.setReg32(4, stack.pointer);
-        }),
-      slowPop: (bytes: number, record: number) =>
-        this.guarded(record, () => {
-          const reader = new StackReader(this);
-          state.set32(layout.SCRATCH, reader.pop(bytes));
-          reader.commit();
-        }),
-      checkSegment: (offset: number, segment: number, bytes: number, write: number, record: number) => {
-        let linear = 0;
-        this.guarded(record, () => {
-          linear = checkedLinear(this, segment, offset >>> 0, bytes, write !== 0);
-        });
-        return linear;
-      },
+      ...memorySlowPaths(this, (record, body) => this.guarded(record, body)),
       resolve: (eip: number) => this.resolve(eip >>> 0),
       resolveLinked: (eip: number, record: number) => this.resolveLinked(eip >>> 0, record),
       crossing: (record: number) => this.crossing(record),
@@ -191,9 +159,6 @@ export class Core implements Cpu, TickSource {
           (helpers[number] as Helper)(this, this.view.select(record, form));
         }),
     });
-    for (let slot = layout.JUMP_CACHE; slot < layout.JUMP_CACHE + layout.JUMP_CACHE_BYTES; slot += layout.JUMP_CACHE_ENTRY_BYTES) {
-      state.set32(slot + 4, FREE_MODE);
-    }
     this.reset();
   }
 
@@ -447,12 +412,7 @@ export class Core implements Cpu, TickSource {
     const record = this.code.block(frame, offset, Math.max(0, offset - eip), pageLimit, mode);
     if (record === 0) return 0;
     state.set32(layout.CODE_PAGE_EIP, eip - offset);
-    const slot = layout.JUMP_CACHE + ((linear ^ (linear >>> 10)) & (layout.JUMP_CACHE_ENTRIES - 1)) * layout.JUMP_CACHE_ENTRY_BYTES;
-    if (state.get32(slot + 4) === FREE_MODE) this.jumpSlots.push(slot);
-    state.set32(slot, linear);
-    state.set32(slot + 4, mode);
-    state.set32(slot + 8, record);
-    this.jumpPages.add(linear >>> 12);
+    this.jumps.enter(linear, mode, record);
     return record;
   }
 
@@ -491,17 +451,9 @@ export class Core implements Cpu, TickSource {
   /** Forgets all blocks, and what leads to them. Only while no generated code is running. */
   private forgetCode(): void {
     this.code.clear();
-    this.forgetJumps();
+    this.jumps.dropAll();
     this.codeSegments.clear();
-    this.codeSegmentCount = 0;
     this.modeChanged();
-  }
-
-  private forgetJumps(): void {
-    const { state } = this;
-    for (const slot of this.jumpSlots) state.set32(slot + 4, FREE_MODE);
-    this.jumpSlots.length = 0;
-    this.jumpPages.clear();
   }
 
   /** An instruction that leaves its page: fetches from the next page as stepping would. */
@@ -530,11 +482,8 @@ export class Core implements Cpu, TickSource {
 
   private translationsDropped(page: number | undefined): void {
     const { state } = this;
-    if (page === undefined) {
-      this.forgetJumps();
-    } else if (this.jumpPages.delete(page >>> 12)) {
-      for (const slot of this.jumpSlots) if (state.get32(slot) >>> 12 === page >>> 12) state.set32(slot + 4, DROPPED_MODE);
-    }
+    if (page === undefined) this.jumps.dropAll();
+    else this.jumps.dropPage(page);
     if (this.record === 0) return;
     const current = (state.get32(layout.CODE_PAGE_EIP) + state.segmentBase(layout.CS)) >>> 0;
     if (page === undefined || page === current) this.leaveAfterCurrent();
@@ -670,26 +619,10 @@ export class Core implements Cpu, TickSource {
         (dataFlat ? MODE_DATA_FLAT : 0) |
         (limit === FLAT_LIMIT && base === 0 ? MODE_CODE_FLAT : 0) |
         (user ? MODE_USER : 0) |
-        (this.codeSegmentNumber(base, limit) << MODE_SEGMENT_SHIFT),
+        (this.codeSegments.numberOf(base, limit) << MODE_SEGMENT_SHIFT),
     );
     state.set32(layout.STACK_FLAT, dataFlat && stack32 ? 1 : 0);
     this.updateCareful();
-  }
-
-  private codeSegmentNumber(base: number, limit: number): number {
-    if (base === 0 && limit === FLAT_LIMIT) return 0;
-    let byLimit = this.codeSegments.get(base);
-    if (byLimit === undefined) {
-      byLimit = new Map();
-      this.codeSegments.set(base, byLimit);
-    }
-    let number = byLimit.get(limit);
-    if (number === undefined) {
-      if (this.codeSegmentCount >= MODE_SEGMENT_UNCACHED - 1) return MODE_SEGMENT_UNCACHED;
-      number = ++this.codeSegmentCount;
-      byLimit.set(limit, number);
-    }
-    return number;
   }
 
   /** Tracing, breakpoints and alignment checks decide which TLB table and which tier are used. */

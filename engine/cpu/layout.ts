@@ -174,6 +174,8 @@ export const TLB_FILLED = TLB_NONE + TLB_BYTES;
 
 /** Jump cache: { key i64 (linear EIP | mode << 32), record u32, unused u32 }. */
 export const JUMP_CACHE_ENTRIES = 16384;
+/** Slot of a linear address: (address xor address >> this) modulo the entries. */
+export const JUMP_CACHE_HASH_SHIFT = 10;
 export const JUMP_CACHE_ENTRY_BYTES = 16;
 export const JUMP_CACHE = TLB_FILLED + TLB_FILLED_LIMIT * 4;
 export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * JUMP_CACHE_ENTRY_BYTES;

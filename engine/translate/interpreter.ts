@@ -146,7 +146,7 @@ function buildRun(f: FunctionBuilder, map: OpcodeMap, runtime: Runtime, outlined
       refund(remaining().sub(1));
       const linear = f.let(target.get().add(cell(layout.segmentAddress(layout.CS) + layout.SEGMENT.base)));
       const slots = layout.JUMP_CACHE_ENTRIES - 1;
-      const slot = f.let(linear.xor(linear.shrU(10)).and(slots).mul(layout.JUMP_CACHE_ENTRY_BYTES));
+      const slot = f.let(linear.xor(linear.shrU(layout.JUMP_CACHE_HASH_SHIFT)).and(slots).mul(layout.JUMP_CACHE_ENTRY_BYTES));
       f.if(
         load32(slot, layout.JUMP_CACHE).eq(linear).and(load32(slot, layout.JUMP_CACHE + 4).eq(cell(layout.MODE))),
         () => {
