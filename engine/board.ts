@@ -4,7 +4,7 @@ import type { MachineConfig } from './config.js';
 import { AcpiPowerManagement } from './devices/acpi.js';
 import { AtaChannel } from './devices/ata/channel.js';
 import { installDebugPorts } from './devices/debug-ports.js';
-import { type BusMemory, type Device, InputError, type InputDevice } from './devices/device.js';
+import { type BusMemory, type Device, type InputDevice, InputError } from './devices/device.js';
 import { Dma8237 } from './devices/dma8237.js';
 import { I8042 } from './devices/i8042.js';
 import { Keyboard } from './devices/keyboard.js';
@@ -17,8 +17,8 @@ import { PortWindows } from './devices/pci/port-windows.js';
 import { PowerFunction } from './devices/pci/power-function.js';
 import { Pic } from './devices/pic.js';
 import { Pit } from './devices/pit.js';
-import { Port92 } from './devices/port92.js';
 import { PortBus } from './devices/port-bus.js';
+import { Port92 } from './devices/port92.js';
 import { Rtc } from './devices/rtc.js';
 import { Uart } from './devices/uart.js';
 import { Vga } from './devices/vga.js';
@@ -63,8 +63,22 @@ export class Devices {
     const { pic } = this;
     const pit = new Pit({ ports, clock, irq0: pic.line(0) });
     const rtc = new Rtc({ ports, clock, irq8: pic.line(8), epochSeconds, cmos: cmosContents(memoryBytes, config) });
-    const serial0 = new Uart({ name: 'serial0', ports, firstPort: 0x3f8, clock, irq: pic.line(4), onTransmit: (byte) => events.serial(0, byte) });
-    const serial1 = new Uart({ name: 'serial1', ports, firstPort: 0x2f8, clock, irq: pic.line(3), onTransmit: (byte) => events.serial(1, byte) });
+    const serial0 = new Uart({
+      name: 'serial0',
+      ports,
+      firstPort: 0x3f8,
+      clock,
+      irq: pic.line(4),
+      onTransmit: (byte) => events.serial(0, byte),
+    });
+    const serial1 = new Uart({
+      name: 'serial1',
+      ports,
+      firstPort: 0x2f8,
+      clock,
+      irq: pic.line(3),
+      onTransmit: (byte) => events.serial(1, byte),
+    });
     const keyboard = new Keyboard();
     const mouse = new Mouse({ clock });
     const a20 = (): void => events.a20Changed(this.a20);
@@ -105,7 +119,27 @@ export class Devices {
     const dma = new Dma8237(ports);
     installDebugPorts({ ports, onConsole: (byte) => events.debugConsole(byte), onExit: (value) => events.debugExit(value) });
     this.firmware = [host, isa, ide, power];
-    this.all = [pic, pit, rtc, serial0, serial1, keyboard, mouse, this.i8042, this.port92, dma, this.vga, ata0, ata1, this.acpi, host, isa, ide, power, pci];
+    this.all = [
+      pic,
+      pit,
+      rtc,
+      serial0,
+      serial1,
+      keyboard,
+      mouse,
+      this.i8042,
+      this.port92,
+      dma,
+      this.vga,
+      ata0,
+      ata1,
+      this.acpi,
+      host,
+      isa,
+      ide,
+      power,
+      pci,
+    ];
     this.inputs = new Map<string, InputDevice>([serial0, serial1, keyboard, mouse].map((device) => [device.name, device]));
   }
 
@@ -127,7 +161,8 @@ export class Devices {
       return;
     }
     const target = this.inputs.get(device);
-    if (target === undefined) throw new InputError(`there is no input device ${JSON.stringify(device)}; there are ${[...this.inputs.keys(), 'power'].join(', ')}`);
+    if (target === undefined)
+      throw new InputError(`there is no input device ${JSON.stringify(device)}; there are ${[...this.inputs.keys(), 'power'].join(', ')}`);
     target.input(payload);
   }
 

@@ -1,7 +1,8 @@
 /** Public interface of the engine: a deterministic PC. Runs in Node and in browsers. */
+
+export { POWER_INPUT } from './board.js';
 export { BootError } from './boot/boot-state.js';
 export { detectKernel } from './boot/load.js';
-export { POWER_INPUT } from './board.js';
 export * from './config.js';
 export { REGISTER_NAMES, type RegisterName, type Registers } from './cpu/registers.js';
 export { type BlockImage, type BusMemory, InputError, StateError, type StateValue } from './devices/device.js';

@@ -92,7 +92,14 @@ export class CodeCache {
     return codeFrame;
   }
 
-  private decodeBlock(frame: number, codeFrame: CodeFrame, offset: number, pageLimit: number, mode: number, stale: Block | undefined): Block {
+  private decodeBlock(
+    frame: number,
+    codeFrame: CodeFrame,
+    offset: number,
+    pageLimit: number,
+    mode: number,
+    stale: Block | undefined,
+  ): Block {
     const end = this.next;
     if (stale !== undefined) {
       // In place, while nothing executes it: whoever made it stale has left it.
@@ -272,7 +279,8 @@ export function writeRecord(state: CpuState, record: number, decoder: Decoder, o
   u8[record + RECORD.index] = decoder.index;
   u8[record + RECORD.scale] = decoder.scale;
   // Host instructions want to know the segment even when it is flat.
-  u8[record + RECORD.addressing] = form.handler === HANDLER.host ? (decoder.addressing & ~ADDRESSING.segment) | decoder.segment : decoder.addressing;
+  u8[record + RECORD.addressing] =
+    form.handler === HANDLER.host ? (decoder.addressing & ~ADDRESSING.segment) | decoder.segment : decoder.addressing;
   state.i32[(record + RECORD.displacement) >>> 2] = decoder.displacement;
   const relative = form.operands[0]?.kind === 'J';
   state.i32[(record + RECORD.immediate) >>> 2] = relative ? decoder.immediate + offset + decoder.length : decoder.immediate;

@@ -12,8 +12,8 @@ import { msrSemantics } from './msr.js';
 import { portSemantics } from './port-instructions.js';
 import { segmentSemantics } from './segment-instructions.js';
 import { softwareInterruptSemantics } from './software-interrupts.js';
-import { stringPortSemantics } from './string-port-instructions.js';
 import { stackAndExchangeSemantics } from './stack-and-exchange.js';
+import { stringPortSemantics } from './string-port-instructions.js';
 import { sysenterSemantics } from './sysenter.js';
 
 export const systemSemantics: Readonly<Record<string, HostSemantics>> = {

@@ -73,9 +73,7 @@ const SERIAL_PORTS = [
 ] as const;
 
 function dsdt(memoryBytes: number): Uint8Array {
-  const isaDevices = ISA_DEVICES.map(([label, id, ...used]) =>
-    device(label, name('_HID', eisaId(id)), name('_CRS', resources(...used))),
-  );
+  const isaDevices = ISA_DEVICES.map(([label, id, ...used]) => device(label, name('_HID', eisaId(id)), name('_CRS', resources(...used))));
   const serialPorts = SERIAL_PORTS.map(({ label, firstPort, line }, index) =>
     device(
       label,

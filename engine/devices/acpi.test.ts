@@ -121,7 +121,9 @@ describe('state', () => {
   it('restores to the same future', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.constantFrom(0, 1, 2, 3, 4, 5, 0x2c), fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, max: 4e9 })), { maxLength: 12 }),
+        fc.array(fc.tuple(fc.constantFrom(0, 1, 2, 3, 4, 5, 0x2c), fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, max: 4e9 })), {
+          maxLength: 12,
+        }),
         (steps) => {
           const one = build();
           for (const [offset, value, ns] of steps) {

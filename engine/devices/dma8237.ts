@@ -56,8 +56,8 @@ export class Dma8237 implements Device {
       const controller = (): Controller => this.state.controllers[index] as Controller;
       ports.claim(firstPort, 16 * spacing, {
         byteWide: true,
-        read: (port) => readRegister(controller(), (port - firstPort) / spacing | 0),
-        write: (port, _size, value) => writeRegister(controller(), (port - firstPort) / spacing | 0, value & 0xff),
+        read: (port) => readRegister(controller(), ((port - firstPort) / spacing) | 0),
+        write: (port, _size, value) => writeRegister(controller(), ((port - firstPort) / spacing) | 0, value & 0xff),
       });
     });
     ports.claim(PAGE_PORT, 16, {

@@ -23,7 +23,9 @@ function build() {
     },
   });
   const put = (cell: number, text: string, attribute = 7): void =>
-    [...text].forEach((character, index) => memory.write16(0xb8000 + ((cell + index) * 2) % 0x8000, (attribute << 8) | character.charCodeAt(0)));
+    [...text].forEach((character, index) =>
+      memory.write16(0xb8000 + (((cell + index) * 2) % 0x8000), (attribute << 8) | character.charCodeAt(0)),
+    );
   return { bench, memory, vga, put, crtc: indexed(0x3d4), sequencer: indexed(0x3c4), graphics: indexed(0x3ce) };
 }
 

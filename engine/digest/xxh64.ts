@@ -21,10 +21,7 @@ const round = (accumulator: I64, lane: I64): I64 => accumulator.add(lane.mul(PRI
 
 /** Exports `xxh64(address, bytes, seed) -> hash` and `isZero(address, bytes) -> 0 or 1` (bytes: a multiple of 64). */
 export function addDigestFunctions(module: ModuleBuilder): void {
-  module.export(
-    'xxh64',
-    module.function({ parameters: [TYPE_I32, TYPE_I32, TYPE_I64], results: [TYPE_I64] }, buildXxh64),
-  );
+  module.export('xxh64', module.function({ parameters: [TYPE_I32, TYPE_I32, TYPE_I64], results: [TYPE_I64] }, buildXxh64));
   module.export('isZero', module.function({ parameters: [TYPE_I32, TYPE_I32], results: [TYPE_I32] }, buildIsZero));
 }
 
@@ -66,7 +63,15 @@ function buildXxh64(f: FunctionBuilder): void {
       });
       const [a, b, c, d] = lanes.map((lane) => lane.get()) as [I64, I64, I64, I64];
       f.set(hash, a.rotl(1).add(b.rotl(7)).add(c.rotl(12)).add(d.rotl(18)));
-      for (const lane of lanes) f.set(hash, hash.get().xor(round(I64.of(0), lane.get())).mul(PRIME_1).add(PRIME_4));
+      for (const lane of lanes)
+        f.set(
+          hash,
+          hash
+            .get()
+            .xor(round(I64.of(0), lane.get()))
+            .mul(PRIME_1)
+            .add(PRIME_4),
+        );
     },
     () => f.set(hash, seed.add(PRIME_5)),
   );
@@ -81,7 +86,17 @@ function buildXxh64(f: FunctionBuilder): void {
       });
     });
   };
-  tail(8, () => f.set(hash, hash.get().xor(round(I64.of(0), load64(at.get()))).rotl(27).mul(PRIME_1).add(PRIME_4)));
+  tail(8, () =>
+    f.set(
+      hash,
+      hash
+        .get()
+        .xor(round(I64.of(0), load64(at.get())))
+        .rotl(27)
+        .mul(PRIME_1)
+        .add(PRIME_4),
+    ),
+  );
   tail(4, () => f.set(hash, hash.get().xor(load32UTo64(at.get()).mul(PRIME_1)).rotl(23).mul(PRIME_2).add(PRIME_3)));
   tail(1, () => f.set(hash, hash.get().xor(load8U(at.get()).toI64U().mul(PRIME_5)).rotl(11).mul(PRIME_1)));
   f.set(hash, hash.get().xor(hash.get().shrU(33)).mul(PRIME_2));

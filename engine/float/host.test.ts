@@ -7,8 +7,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { arch, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Bits80, createFloatBench, OperandSource } from './test-float-bench.js';
 import type { FloatResult } from './float80.js';
+import { type Bits80, createFloatBench, OperandSource } from './test-float-bench.js';
 import { f2xm1, fcos, fpatan, fptan, fsin, fsincos, fyl2x, fyl2xp1 } from './transcendental.js';
 
 const CASES = Number(process.env.FLOAT_CASES ?? 1500);

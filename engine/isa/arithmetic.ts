@@ -1,9 +1,10 @@
 /** Integer arithmetic and logic (Intel SDM volume 2): ADD to CMP, INC, DEC, NEG, NOT, TEST, MUL, DIV, sign extension. */
+
+import { VECTOR } from '../cpu/exceptions.js';
 import type { Context } from '../translate/context.js';
 import { type Int, signExtended, toI32, toI64, widen, zeroExtended } from '../translate/int.js';
-import { VECTOR } from '../cpu/exceptions.js';
-import { I32, I64 } from '../wasm/values.js';
-import { type Definition, type Semantics, row } from './definition.js';
+import { I32, type I64 } from '../wasm/values.js';
+import { type Definition, row, type Semantics } from './definition.js';
 
 const EAX = 0;
 const EDX = 2;
@@ -187,18 +188,21 @@ const divide =
       return;
     }
     const bits = c.size;
-    const divisor = c.let(
-      signed ? toI32(signExtended(source, bits)).toI64S() : toI32(source).toI64U(),
-    );
+    const divisor = c.let(signed ? toI32(signExtended(source, bits)).toI64S() : toI32(source).toI64U());
     let dividend: I64;
     if (bits === 8) {
       const ax = toI32(c.register(EAX, 16));
       dividend = signed ? ax.extend16S().toI64S() : ax.toI64U();
     } else if (bits === 16) {
-      const pair = toI32(c.register(EDX, 16)).shl(16).or(toI32(c.register(EAX, 16)));
+      const pair = toI32(c.register(EDX, 16))
+        .shl(16)
+        .or(toI32(c.register(EAX, 16)));
       dividend = signed ? pair.toI64S() : pair.toI64U();
     } else {
-      dividend = toI32(c.register(EDX, 32)).toI64U().shl(32).or(toI32(c.register(EAX, 32)).toI64U());
+      dividend = toI32(c.register(EDX, 32))
+        .toI64U()
+        .shl(32)
+        .or(toI32(c.register(EAX, 32)).toI64U());
     }
     const n = c.let(dividend);
     // WebAssembly traps on the one quotient that does not fit 64 bits; it does not fit the operand either.

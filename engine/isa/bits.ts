@@ -3,7 +3,7 @@ import { VECTOR } from '../cpu/exceptions.js';
 import type { Context } from '../translate/context.js';
 import { type Int, toI32 } from '../translate/int.js';
 import { I32, select } from '../wasm/values.js';
-import { type Definition, type Semantics, row } from './definition.js';
+import { type Definition, row, type Semantics } from './definition.js';
 
 const EAX = 0;
 
@@ -137,4 +137,3 @@ export const BITS: readonly Definition[] = [
   row('D5', 'aad', 'Ib', asciiAdjustDivide, { not64: true }),
   row('D6', 'salc', '', setAlFromCarry, { not64: true }),
 ];
-

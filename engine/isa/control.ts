@@ -5,7 +5,7 @@ import type { Context } from '../translate/context.js';
 import { toI32 } from '../translate/int.js';
 import { I32 } from '../wasm/values.js';
 import { CONDITIONS } from './data-movement.js';
-import { type Definition, type Semantics, row } from './definition.js';
+import { type Definition, row, type Semantics } from './definition.js';
 import { ADDRESSING } from './record.js';
 
 const ECX = 1;
@@ -110,7 +110,9 @@ export const CONTROL_FLOW: readonly Definition[] = [
   row('FD', 'std', '', setSystemFlag(EFLAG.df, true)),
   row('90', 'nop', '', nothing, { hot: true }),
   row('0F 1F /r', 'nop', 'Ev', nothing, { hot: true }),
-  ...['18 /4', '18 /5', '18 /6', '18 /7', '19 /r', '1A /r', '1B /r', '1C /r', '1D /r', '1E /r'].map((code) => row(`0F ${code}`, 'nop', 'Ev', nothing)),
+  ...['18 /4', '18 /5', '18 /6', '18 /7', '19 /r', '1A /r', '1B /r', '1C /r', '1D /r', '1E /r'].map((code) =>
+    row(`0F ${code}`, 'nop', 'Ev', nothing),
+  ),
   ...[0, 1, 2, 3].map((digit) => row(`0F 18 /${digit}`, 'prefetch', 'Eb', nothing)),
   row('0F 0D /r', 'prefetchw', 'Eb', nothing),
 ];

@@ -1,12 +1,12 @@
 /** Moves, exchanges, address computation and the stack (Intel SDM volume 2). */
 import * as layout from '../cpu/layout.js';
-import { toI32, toI64, zeroExtended } from '../translate/int.js';
 import type { Context } from '../translate/context.js';
+import { toI32, toI64, zeroExtended } from '../translate/int.js';
 import type { Code } from '../wasm/bytes.js';
 import { load32, store8 } from '../wasm/memory-access.js';
 import { I32, select } from '../wasm/values.js';
+import { type Definition, row, type Semantics } from './definition.js';
 import { ADDRESSING } from './record.js';
-import { type Definition, type Semantics, row } from './definition.js';
 
 const EAX = 0;
 const ESP = 4;
@@ -30,7 +30,10 @@ const loadEffectiveAddress: Semantics = (c) => {
 const exchange: Semantics = (c) => {
   if (c.isMemory(0)) {
     const register = c.let(c.read(1));
-    c.write(1, c.modify(0, () => register));
+    c.write(
+      1,
+      c.modify(0, () => register),
+    );
     return;
   }
   const a = c.read(0);
@@ -84,7 +87,18 @@ const swapBytes: Semantics = (c) => {
   }
   // BSWAP of a 16-bit register is undefined; it gives zero, as Intel and AMD processors do.
   if (c.size === 16) c.write(0, I32.of(0));
-  else c.write(0, toI32(value).rotl(8).and(0x00ff00ff).or(toI32(value).rotr(8).and(0xff00ff00 | 0)));
+  else
+    c.write(
+      0,
+      toI32(value)
+        .rotl(8)
+        .and(0x00ff00ff)
+        .or(
+          toI32(value)
+            .rotr(8)
+            .and(0xff00ff00 | 0),
+        ),
+    );
 };
 
 /** XLAT: AL = [segment:(E)BX + AL]; the decoder gives neither base nor index, so the address is made here. */
@@ -200,4 +214,3 @@ export const DATA_MOVEMENT: readonly Definition[] = [
     row(`0F ${hex(0x90 + code)} /r`, `set${suffix}`, 'Eb', setByte(code)),
   ]),
 ];
-

@@ -2,7 +2,7 @@
  * The decoder: bytes to one decoded instruction (Intel SDM volume 2, chapter 2). It knows nothing of pages: the caller
  * gives it the bytes it may read, and is told when they are not enough.
  */
-import { REGISTERS, ZERO_OFFSET, registerOffset, CS, DS, ES, FS, GS, SS } from '../cpu/layout.js';
+import { CS, DS, ES, FS, GS, REGISTERS, registerOffset, SS, ZERO_OFFSET } from '../cpu/layout.js';
 import { MODE_CODE_32, MODE_CODE_64, MODE_DATA_FLAT } from '../cpu/mode.js';
 import { type Form, type Operand, type OperandSize, operandBits, type RepeatKind } from './definition.js';
 import { type Entry, formIndex, type MandatoryPrefix, type OpcodeMap } from './opcode-map.js';
@@ -100,17 +100,39 @@ export class Decoder {
     prefixes: for (;;) {
       opcode = this.next8();
       switch (opcode) {
-        case 0x26: segmentOverride = ES; break;
-        case 0x2e: segmentOverride = CS; break;
-        case 0x36: segmentOverride = SS; break;
-        case 0x3e: segmentOverride = DS; break;
-        case 0x64: segmentOverride = FS; break;
-        case 0x65: segmentOverride = GS; break;
-        case 0x66: operandPrefix = true; break;
-        case 0x67: addressPrefix = true; break;
-        case 0xf0: lock = true; break;
-        case 0xf2: repeat = 2; break;
-        case 0xf3: repeat = 1; break;
+        case 0x26:
+          segmentOverride = ES;
+          break;
+        case 0x2e:
+          segmentOverride = CS;
+          break;
+        case 0x36:
+          segmentOverride = SS;
+          break;
+        case 0x3e:
+          segmentOverride = DS;
+          break;
+        case 0x64:
+          segmentOverride = FS;
+          break;
+        case 0x65:
+          segmentOverride = GS;
+          break;
+        case 0x66:
+          operandPrefix = true;
+          break;
+        case 0x67:
+          addressPrefix = true;
+          break;
+        case 0xf0:
+          lock = true;
+          break;
+        case 0xf2:
+          repeat = 2;
+          break;
+        case 0xf3:
+          repeat = 1;
+          break;
         default:
           if (long && (opcode & 0xf0) === 0x40) {
             rex = opcode;

@@ -57,7 +57,8 @@ export function row(
 }
 
 /** Name of the host semantics that a definition is, or falls back to. */
-export const hostSemanticsName = ({ semantics, options }: Definition): string | undefined => (typeof semantics === 'string' ? semantics : options.fallback);
+export const hostSemanticsName = ({ semantics, options }: Definition): string | undefined =>
+  typeof semantics === 'string' ? semantics : options.fallback;
 
 /** A parsed operand. */
 export interface Operand {

@@ -1,5 +1,13 @@
 /** The instruction table indexed by opcode, built once from the rows (Intel SDM volume 2, appendix A). */
-import { type Definition, type Form, hostSemanticsName, type Operand, type OperandSize, parseOperands, type RepeatKind } from './definition.js';
+import {
+  type Definition,
+  type Form,
+  hostSemanticsName,
+  type Operand,
+  type OperandSize,
+  parseOperands,
+  type RepeatKind,
+} from './definition.js';
 import { HANDLER } from './record.js';
 
 export type MandatoryPrefix = 'NP' | '66' | 'F3' | 'F2';
@@ -39,7 +47,13 @@ export interface OpcodeMap {
   readonly host: readonly Form[];
 }
 
-function parseEncoding(encoding: string): { opcodes: number[]; prefix: MandatoryPrefix | undefined; digit: number; exact: number; modRm: boolean } {
+function parseEncoding(encoding: string): {
+  opcodes: number[];
+  prefix: MandatoryPrefix | undefined;
+  digit: number;
+  exact: number;
+  modRm: boolean;
+} {
   const words = encoding.split(' ');
   let prefix: MandatoryPrefix | undefined;
   const first = words[0] as string;
@@ -118,7 +132,16 @@ export function buildOpcodeMap(definitions: readonly Definition[], sizes: readon
             list = outlined;
           }
           const hasHost = hostSemanticsName(definition) !== undefined;
-          const form: Form = { definition, operands, operandSize, memory, repeat, handler, target: list.length, host: hasHost ? host.length : -1 };
+          const form: Form = {
+            definition,
+            operands,
+            operandSize,
+            memory,
+            repeat,
+            handler,
+            target: list.length,
+            host: hasHost ? host.length : -1,
+          };
           list.push(form);
           if (hasHost && list !== host) host.push(form);
           forms.push(form);

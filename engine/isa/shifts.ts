@@ -5,7 +5,7 @@
 import type { Context } from '../translate/context.js';
 import { type Int, signExtended, toI32, toI64, widen, zeroExtended } from '../translate/int.js';
 import { I32, I64 } from '../wasm/values.js';
-import { type Definition, type Semantics, row } from './definition.js';
+import { type Definition, row, type Semantics } from './definition.js';
 
 type Shift = (c: Context, value: Int, count: Int) => Int;
 
@@ -81,7 +81,9 @@ const rotateThroughCarry =
     const n = c.let((c.size === 32 ? toI32(count) : toI32(count).remU(width)).toI64U());
     const turned = c.let(c.flags.cf().toI64U().shl(c.size).or(toI32(value).toI64U()));
     const rest = I64.of(width).sub(n);
-    const result = c.let((left ? turned.shl(n).or(turned.shrU(rest)) : turned.shrU(n).or(turned.shl(rest))).and((1n << BigInt(width)) - 1n));
+    const result = c.let(
+      (left ? turned.shl(n).or(turned.shrU(rest)) : turned.shrU(n).or(turned.shl(rest))).and((1n << BigInt(width)) - 1n),
+    );
     const carry = c.let(result.shrU(c.size).wrap().and(1));
     const low = c.let(result.wrap());
     const overflow = left ? carry.xor(topBit(c, low)) : topBit(c, low.xor(low.shl(1)));
@@ -135,9 +137,7 @@ function doubleShifted(c: Context, old: Int, source: Int, count: I32, left: bool
     result = c.let(left ? toI64(old).shl(n).or(toI64(source).shrU(rest)) : toI64(old).shrU(n).or(toI64(source).shl(rest)));
     carry = left ? bit(old, rest) : bit(old, n.sub(1));
   } else if (c.size === 32) {
-    const pair = left
-      ? toI32(old).toI64U().shl(32).or(toI32(source).toI64U())
-      : toI32(source).toI64U().shl(32).or(toI32(old).toI64U());
+    const pair = left ? toI32(old).toI64U().shl(32).or(toI32(source).toI64U()) : toI32(source).toI64U().shl(32).or(toI32(old).toI64U());
     const n = count.toI64U();
     result = c.let(left ? pair.shl(n).shrU(32).wrap() : pair.shrU(n).wrap());
     carry = left ? bit(old, I32.of(32).sub(count)) : bit(old, count.sub(1));

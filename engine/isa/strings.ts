@@ -11,7 +11,7 @@ import type { AccessBits, Context } from '../translate/context.js';
 import { type Int, toI32, zeroExtended } from '../translate/int.js';
 import { store128 } from '../wasm/memory-access.js';
 import { I32, select, V128 } from '../wasm/values.js';
-import { type Definition, type Semantics, row } from './definition.js';
+import { type Definition, row, type Semantics } from './definition.js';
 import { ADDRESSING } from './record.js';
 
 type Register = 'esi' | 'edi' | 'ecx';
@@ -45,7 +45,12 @@ class Counters {
   /** Linear address of the destination: always ES, whatever the prefixes. */
   destination(write: boolean): I32 {
     const flags = this.c.addressingFlags();
-    return this.c.linearWith(this.get('edi'), select(flags, flags.and(~ADDRESSING.segment).or(layout.ES), I32.of(0)), this.c.size / 8, write);
+    return this.c.linearWith(
+      this.get('edi'),
+      select(flags, flags.and(~ADDRESSING.segment).or(layout.ES), I32.of(0)),
+      this.c.size / 8,
+      write,
+    );
   }
 }
 
@@ -129,7 +134,11 @@ function bulkStep(c: Context, k: Counters, bulk: Bulk, single: Parameters<Contex
   c.f.set(limit, select(count.ltU(affordable), count, affordable));
   const bytes = c.size / 8;
   const clampToPage = (address: I32): void => {
-    const room = c.let(I32.of(0x1000).sub(address.and(0xfff)).shrU(31 - Math.clz32(bytes)));
+    const room = c.let(
+      I32.of(0x1000)
+        .sub(address.and(0xfff))
+        .shrU(31 - Math.clz32(bytes)),
+    );
     c.f.if(room.ltU(limit.get()), () => c.f.set(limit, room));
   };
   clampToPage(c.cell32(layout.EDI));

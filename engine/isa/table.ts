@@ -5,8 +5,8 @@ import { CONTROL_FLOW } from './control.js';
 import { DATA_MOVEMENT } from './data-movement.js';
 import type { Definition } from './definition.js';
 import { SHIFTS } from './shifts.js';
-import { STRINGS } from './strings.js';
 import { SIMD } from './simd/simd.js';
+import { STRINGS } from './strings.js';
 import { SYSTEM } from './system.js';
 import { X87 } from './x87/x87.js';
 

@@ -4,7 +4,7 @@
  */
 import type { LinearMemory } from '../cpu/host-instruction.js';
 import { FRAMES } from '../cpu/layout.js';
-import { CR4, type CpuState } from '../cpu/state.js';
+import { type CpuState, CR4 } from '../cpu/state.js';
 import type { AccessSize } from '../devices/device.js';
 import type { Access, Paging } from './paging.js';
 import { FRAME, type PhysicalMemory } from './physical-memory.js';

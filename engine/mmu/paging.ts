@@ -5,7 +5,7 @@
 import { GuestException, VECTOR } from '../cpu/exceptions.js';
 import * as layout from '../cpu/layout.js';
 import { EFER_NXE } from '../cpu/msr.js';
-import { CR0, CR4, type CpuState } from '../cpu/state.js';
+import { type CpuState, CR0, CR4 } from '../cpu/state.js';
 import type { PhysicalMemory } from './physical-memory.js';
 
 /** Page-fault error code (SDM volume 3, section 4.7). */
@@ -75,7 +75,8 @@ export class Paging {
   /** May the access go ahead, given the AND of the entries' rights? */
   private checkRights(linear: number, access: Access, rights: number): void {
     if (access.user && !(rights & ENTRY.user)) this.fault(linear, access, PAGE_FAULT.present);
-    if (access.write && !(rights & ENTRY.writable) && (access.user || this.state.cr0 & CR0.wp)) this.fault(linear, access, PAGE_FAULT.present);
+    if (access.write && !(rights & ENTRY.writable) && (access.user || this.state.cr0 & CR0.wp))
+      this.fault(linear, access, PAGE_FAULT.present);
   }
 
   private finish(page: number, access: Access, rights: number, leaf: number, global: boolean): Translation {

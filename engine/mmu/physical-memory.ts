@@ -119,7 +119,8 @@ export class PhysicalMemory implements BusMemory {
   load(address: number, bytes: Uint8Array): void {
     const at = address >= this.romBase ? this.ramBytes + (address - this.romBase) : address;
     this.bytes.set(bytes, FRAMES + at);
-    for (let frame = at >>> 12; frame * PAGE < at + bytes.length; frame++) this.frameFlags[frame] = (this.frameFlags[frame] as number) | FRAME.dirty;
+    for (let frame = at >>> 12; frame * PAGE < at + bytes.length; frame++)
+      this.frameFlags[frame] = (this.frameFlags[frame] as number) | FRAME.dirty;
   }
 
   // --- access by physical address; nothing here crosses a page ----------------------------------------------------
@@ -199,7 +200,8 @@ export class PhysicalMemory implements BusMemory {
   }
   readBytes(address: number, into: Uint8Array): void {
     this.chunks(address, into.length, (frame, at, offset, length) => {
-      if (frame >= 0) into.set(this.bytes.subarray(FRAMES + frame * PAGE + (at & 0xfff), FRAMES + frame * PAGE + (at & 0xfff) + length), offset);
+      if (frame >= 0)
+        into.set(this.bytes.subarray(FRAMES + frame * PAGE + (at & 0xfff), FRAMES + frame * PAGE + (at & 0xfff) + length), offset);
       else for (let i = 0; i < length; i++) into[offset + i] = this.read(at + i, 1);
     });
   }

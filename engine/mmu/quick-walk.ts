@@ -8,9 +8,9 @@
 import * as layout from '../cpu/layout.js';
 import { EFER_NXE } from '../cpu/msr.js';
 import { CR0, CR4 } from '../cpu/state.js';
-import type { FunctionBuilder, FunctionReference, Label } from '../wasm/function-builder.js';
-import { load8U, load32, load128, store8, store16, store32, store64, store128, load16U, load64 } from '../wasm/memory-access.js';
 import type { Code } from '../wasm/bytes.js';
+import type { FunctionBuilder, FunctionReference, Label } from '../wasm/function-builder.js';
+import { load8U, load16U, load32, load64, load128, store8, store16, store32, store64, store128 } from '../wasm/memory-access.js';
 import type { ModuleBuilder } from '../wasm/module-builder.js';
 import { I32, select, TYPE_I32 } from '../wasm/values.js';
 import { FRAME } from './physical-memory.js';
@@ -38,7 +38,13 @@ export function buildMemorySlowPaths(module: ModuleBuilder, imports: MemorySlowP
 }
 
 /** Runs `quick` with the new TLB entry if the access lies in one page and the walk succeeds; else calls the import. */
-function withEntry(f: FunctionBuilder, walk: FunctionReference, write: boolean, slow: FunctionReference, quick: (linear: I32, entry: I32) => void): void {
+function withEntry(
+  f: FunctionBuilder,
+  walk: FunctionReference,
+  write: boolean,
+  slow: FunctionReference,
+  quick: (linear: I32, entry: I32) => void,
+): void {
   const [linear, bytes, token] = [f.parameter(0, TYPE_I32), f.parameter(1, TYPE_I32), f.parameter(2, TYPE_I32)];
   f.if(linear.and(0xfff).add(bytes).leU(0x1000), () => {
     const entry = f.let(f.callValue(walk, TYPE_I32, linear, write ? 1 : 0));
@@ -106,10 +112,19 @@ function buildWalk(f: FunctionBuilder): void {
       f.br(translated);
     });
     const walk = { f, linear, write, page, leaf, rights, giveUp, translated };
-    f.if(cell(layout.CR4).and(CR4.pae), () => walkPae(walk), () => walk32(walk));
+    f.if(
+      cell(layout.CR4).and(CR4.pae),
+      () => walkPae(walk),
+      () => walk32(walk),
+    );
   });
   giveUp(user.and(rights.get().and(ENTRY.user).eqz()));
-  const mayWrite = f.let(rights.get().and(ENTRY.writable).or(user.or(cell(layout.CR0).and(CR0.wp)).eqz()));
+  const mayWrite = f.let(
+    rights
+      .get()
+      .and(ENTRY.writable)
+      .or(user.or(cell(layout.CR0).and(CR0.wp)).eqz()),
+  );
   const writable = f.let(select(leaf.get().and(ENTRY.dirty), mayWrite, ZERO));
   giveUp(write.and(writable.eqz()));
 
@@ -188,7 +203,12 @@ function walkPae(walk: Walk): void {
     giveUp(bits.ltS(0).and(cell(layout.EFER).and(EFER_NXE).eqz()));
   };
   const pointer = f.let(linear.shrU(30).shl(3));
-  giveUp(load32(pointer, layout.PDPTE).and(ENTRY.present).eqz().or(load32(pointer, layout.PDPTE + 4)));
+  giveUp(
+    load32(pointer, layout.PDPTE)
+      .and(ENTRY.present)
+      .eqz()
+      .or(load32(pointer, layout.PDPTE + 4)),
+  );
   const directory = tableAt(walk, load32(pointer, layout.PDPTE), linear.and(0xc000_0000 | 0).or(TABLE_KIND.directoryPae));
   const pdeAddress = f.let(directory.add(linear.shrU(18).and(0xff8)));
   const pde = f.let(load32(pdeAddress));

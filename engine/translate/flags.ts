@@ -43,7 +43,10 @@ export class Flags {
     if (vector instanceof I64) return vector.shrU(32).wrap().and(CARRY_BITS).or(vector.wrap().and(8));
     const v = toI32(vector);
     if (size === 32) return v.and(CARRY_BITS | 8);
-    return v.shl(32 - size).and(CARRY_BITS).or(v.and(8));
+    return v
+      .shl(32 - size)
+      .and(CARRY_BITS)
+      .or(v.and(8));
   }
   private store(result: Int, carries: I32, size: OperandSize): void {
     const fix = this.parityFix(result);
@@ -92,14 +95,7 @@ export class Flags {
   /** ZF given as 0 or 1, all others stay. */
   setZero(zero: I32): void {
     const z = this.f.let(zero);
-    this.setLow(
-      this.f.let(this.cf()),
-      this.f.let(this.pf()),
-      this.f.let(this.af()),
-      z,
-      this.f.let(this.sf()),
-      this.f.let(this.of()),
-    );
+    this.setLow(this.f.let(this.cf()), this.f.let(this.pf()), this.f.let(this.af()), z, this.f.let(this.sf()), this.f.let(this.of()));
   }
   /** All six flags, each 0 or 1 and cheap to evaluate repeatedly. */
   setLow(cf: I32, pf: I32, af: I32, zf: I32, sf: I32, of: I32): void {
@@ -134,14 +130,22 @@ export class Flags {
   }
   private positiveCondition(pair: number): I32 {
     switch (pair) {
-      case 0: return this.of();
-      case 1: return this.cf();
-      case 2: return this.zf();
-      case 3: return this.cf().or(this.zf());
-      case 4: return this.sf();
-      case 5: return this.pf();
-      case 6: return this.less();
-      default: return this.less().or(this.zf());
+      case 0:
+        return this.of();
+      case 1:
+        return this.cf();
+      case 2:
+        return this.zf();
+      case 3:
+        return this.cf().or(this.zf());
+      case 4:
+        return this.sf();
+      case 5:
+        return this.pf();
+      case 6:
+        return this.less();
+      default:
+        return this.less().or(this.zf());
     }
   }
   /** SF != OF. */

@@ -1,7 +1,7 @@
 /** Integers of the operand size: i32 for 8, 16 and 32 bits, i64 for 64. Upper bits are unspecified unless said. */
 import type { OperandSize } from '../isa/definition.js';
 import type { Code } from '../wasm/bytes.js';
-import { I32, I64 } from '../wasm/values.js';
+import { type I32, I64 } from '../wasm/values.js';
 
 /** What i32 and i64 have in common, so that one semantics serves all operand sizes. Both operands have one type. */
 export interface Int {
@@ -47,7 +47,8 @@ export function widen(value: I32, size: OperandSize): Int {
 
 /** From the low `size` bits of the value. */
 export function signExtended(value: Int, size: number): Int {
-  if (value instanceof I64) return size === 8 ? value.extend8S() : size === 16 ? value.extend16S() : size === 32 ? value.extend32S() : value;
+  if (value instanceof I64)
+    return size === 8 ? value.extend8S() : size === 16 ? value.extend16S() : size === 32 ? value.extend32S() : value;
   const narrow = value as unknown as I32;
   return size === 8 ? narrow.extend8S() : size === 16 ? narrow.extend16S() : narrow;
 }

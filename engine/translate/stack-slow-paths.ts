@@ -32,9 +32,15 @@ export function buildStackSlowPaths(
 /** Runs `access` with the linear address if `bytes` bytes at the stack offset are within the bounds; else goes on. */
 function withinBounds(f: FunctionBuilder, offset: I32, bytes: I32, bounds: number, access: (linear: I32) => void): void {
   const segment = layout.segmentAddress(layout.SS);
-  f.if(offset.toI64U().add(bytes.toI64U()).leU(load64(ZERO, segment + bounds)), () => {
-    access(f.let(offset.add(cell(segment + layout.SEGMENT.base))));
-  });
+  f.if(
+    offset
+      .toI64U()
+      .add(bytes.toI64U())
+      .leU(load64(ZERO, segment + bounds)),
+    () => {
+      access(f.let(offset.add(cell(segment + layout.SEGMENT.base))));
+    },
+  );
 }
 
 function stackOffset(f: FunctionBuilder, pointer: I32): I32 {

@@ -1,6 +1,6 @@
 /** Builds one WebAssembly function: locals, statements, structured control (core specification, section 5.4.1). */
 import { type Bytes, type Code, unsignedLeb } from './bytes.js';
-import { I32, type Value, type ValueOf, type ValueType, TYPE_I32, valueOf } from './values.js';
+import { I32, TYPE_I32, type Value, type ValueOf, type ValueType, valueOf } from './values.js';
 
 export interface FunctionType {
   readonly parameters: readonly ValueType[];

@@ -129,7 +129,7 @@ export class BusMaster {
     const { state, config } = this;
     state.address = (config.memory.read32(state.next) & ~1) >>> 0;
     const control = config.memory.read32(state.next + 4);
-    state.bytesLeft = (control & 0xfffe) || 0x10000;
+    state.bytesLeft = control & 0xfffe || 0x10000;
     state.last = (control & END_OF_TABLE) !== 0;
     state.next = (state.next + 8) % 0x100000000;
   }

@@ -2,8 +2,8 @@
  * The CD-ROM drive as a host sees it: the PACKET protocol, sense data, and the commands (ATA/ATAPI-6, MMC-3).
  */
 import { describe, expect, it } from 'vitest';
-import { AtaBench, imageOf, patternBytes } from './test-ata-bench.js';
 import { rawSector } from './cd-sector.js';
+import { AtaBench, imageOf, patternBytes } from './test-ata-bench.js';
 
 const BLOCKS = 300;
 const IMAGE = patternBytes(BLOCKS * 2048, 2);
@@ -221,7 +221,8 @@ describe('commands', () => {
         let sum = 0;
         let weighted = 0;
         for (let position = 0; position < 45; position++) {
-          const at = position < 43 ? 2 * ((44 * position + 43 * diagonal) % 1118) + side : 2236 + (position - 43) * 52 + diagonal * 2 + side;
+          const at =
+            position < 43 ? 2 * ((44 * position + 43 * diagonal) % 1118) + side : 2236 + (position - 43) * 52 + diagonal * 2 + side;
           const byte = full[12 + at] as number;
           sum ^= byte;
           weighted = times(weighted) ^ byte;

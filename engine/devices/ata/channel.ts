@@ -4,8 +4,17 @@
  * The PCI function that owns the channel claims its ports.
  */
 import type { Clock } from '../../clock/clock.js';
-import { type AccessSize, type BlockImage, type BusMemory, type Device, type DeviceState, type IrqLine, type PortHandler, StateError } from '../device.js';
-import { AtaDevice, type DriveHost, PHASE } from './ata-device.js';
+import {
+  type AccessSize,
+  type BlockImage,
+  type BusMemory,
+  type Device,
+  type DeviceState,
+  type IrqLine,
+  type PortHandler,
+  StateError,
+} from '../device.js';
+import { type AtaDevice, type DriveHost, PHASE } from './ata-device.js';
 import { BusMaster } from './bus-master.js';
 import { AtapiCdrom } from './cdrom.js';
 import { AtaDisk } from './disk.js';

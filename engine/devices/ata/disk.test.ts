@@ -273,7 +273,9 @@ describe('what the drive says of itself', () => {
     expect(word(identity, 100) + word(identity, 101) * 65536).toBe(SECTORS);
     expect(word(identity, 57) + word(identity, 58) * 65536).toBe(3 * 16 * 63);
     expect(identity.reduce((sum, byte) => sum + byte, 0) & 0xff).toBe(0);
-    const model = Array.from({ length: 20 }, (_, index) => String.fromCharCode(word(identity, 27 + index) >>> 8, word(identity, 27 + index) & 0xff));
+    const model = Array.from({ length: 20 }, (_, index) =>
+      String.fromCharCode(word(identity, 27 + index) >>> 8, word(identity, 27 + index) & 0xff),
+    );
     expect(model.join('').trim()).toBe('REPLAY86 HARDDISK');
     expect(word(identity, 63)).toBe(0x0407);
   });

@@ -15,7 +15,13 @@ const MAXIMUM_MULTIPLE = 16;
 /** Sectors the drive offers the bus master at a time. */
 const DMA_SECTORS = 128;
 const POWER = { standby: 0x00, active: 0xff } as const;
-const DISK_STEP = { blockIn: STEP.firstOfDrive, blockOut: STEP.firstOfDrive + 1, bufferOut: STEP.firstOfDrive + 2, pastEnd: STEP.firstOfDrive + 3, finish: STEP.firstOfDrive + 4 } as const;
+const DISK_STEP = {
+  blockIn: STEP.firstOfDrive,
+  blockOut: STEP.firstOfDrive + 1,
+  bufferOut: STEP.firstOfDrive + 2,
+  pastEnd: STEP.firstOfDrive + 3,
+  finish: STEP.firstOfDrive + 4,
+} as const;
 
 type Run = (disk: AtaDisk) => void;
 interface Transfer {
@@ -160,7 +166,7 @@ export class AtaDisk extends AtaDevice {
     state.power = POWER.active;
     const first = this.address(transfer.extended === true);
     if (transfer.extended === true) {
-      state.sectorsLeft = ((task.sectorCountPrevious << 8) | task.sectorCount) || 65536;
+      state.sectorsLeft = (task.sectorCountPrevious << 8) | task.sectorCount || 65536;
     } else {
       state.sectorsLeft = task.sectorCount || 256;
     }
@@ -197,9 +203,7 @@ export class AtaDisk extends AtaDevice {
         const buffer = new Uint8Array(state.sectorsInBuffer * SECTOR_BYTES);
         this.image.read(state.sector, buffer);
         this.sectorsDone(state.sectorsInBuffer);
-        return this.transfer.dma === true
-          ? this.beginPhase(PHASE.dmaIn, buffer, false)
-          : this.beginPhase(PHASE.pioIn, buffer, true);
+        return this.transfer.dma === true ? this.beginPhase(PHASE.dmaIn, buffer, false) : this.beginPhase(PHASE.pioIn, buffer, true);
       }
       case DISK_STEP.blockOut:
         this.image.write(state.sector, this.takeBuffer());

@@ -2,7 +2,7 @@
  * The commands of a CD-ROM drive (MMC-3, SPC-2, SFF-8020i): what each 12-byte packet answers. The protocol around them
  * is in cdrom.ts.
  */
-import { CD_PREGAP_FRAMES, CD_FRAMES_PER_SECOND, selectedBytes } from './cd-sector.js';
+import { CD_FRAMES_PER_SECOND, CD_PREGAP_FRAMES, selectedBytes } from './cd-sector.js';
 import type { CdromState } from './cdrom.js';
 import {
   capacityData,
@@ -180,9 +180,7 @@ const COMMANDS = new Map<number, PacketCommand>([
     {
       ignoresAttention: true,
       run: (packet, { state }) =>
-        (packet.byte(1) & 0x01) === 0
-          ? error(SENSE.invalidField)
-          : bytes(eventStatusData(packet.byte(4), !state.trayOpen), packet.word(7)),
+        (packet.byte(1) & 0x01) === 0 ? error(SENSE.invalidField) : bytes(eventStatusData(packet.byte(4), !state.trayOpen), packet.word(7)),
     },
   ],
   // READ DISC INFORMATION

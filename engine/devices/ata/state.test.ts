@@ -5,8 +5,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AccessSize, DeviceState } from '../device.js';
-import { AtaBench, imageOf, patternBytes } from './test-ata-bench.js';
 import { CowImage } from './cow-image.js';
+import { AtaBench, imageOf, patternBytes } from './test-ata-bench.js';
 
 const DISK = patternBytes(300 * 512, 11);
 const DISC = patternBytes(40 * 2048 + 100, 12);
@@ -20,13 +20,22 @@ const out = (port: number, value: number, size: AccessSize = 1): Operation => ({
 const wait: Operation = { kind: 'wait', ns: 200_000 };
 
 /** A command with its registers, sometimes with too little time to get anywhere. */
-const DISK_COMMANDS = [0x20, 0x24, 0x30, 0x34, 0xc4, 0xc5, 0xc8, 0xca, 0x25, 0x35, 0x40, 0x91, 0xc6, 0xec, 0xef, 0xe4, 0xe8, 0xe5, 0xe6, 0x90, 0x70, 0x00, 0xf8];
+const DISK_COMMANDS = [
+  0x20, 0x24, 0x30, 0x34, 0xc4, 0xc5, 0xc8, 0xca, 0x25, 0x35, 0x40, 0x91, 0xc6, 0xec, 0xef, 0xe4, 0xe8, 0xe5, 0xe6, 0x90, 0x70, 0x00, 0xf8,
+];
 const PACKETS = [0x00, 0x03, 0x12, 0x1b, 0x1e, 0x25, 0x28, 0x43, 0x46, 0x4a, 0x51, 0x5a, 0xa8, 0xbd, 0xbe, 0xff];
 const small = fc.integer({ min: 0, max: 20 });
 const pause = fc.integer({ min: 0, max: 150_000 }).map((ns): Operation => ({ kind: 'wait', ns }));
 
 const diskCommand = fc
-  .tuple(fc.constantFrom(...DISK_COMMANDS), small, fc.constantFrom(0, 5, 200, 255), fc.constantFrom(0, 1), fc.constantFrom(0xe0, 0xa0, 0x40, 0xb0), pause)
+  .tuple(
+    fc.constantFrom(...DISK_COMMANDS),
+    small,
+    fc.constantFrom(0, 5, 200, 255),
+    fc.constantFrom(0, 1),
+    fc.constantFrom(0xe0, 0xa0, 0x40, 0xb0),
+    pause,
+  )
   .map(([command, count, low, mid, device, after]) => [
     ...[count % 3, count, low, mid, 0, device].map((value, index) => out(0x1f1 + index, value)),
     out(0x1f7, command),
@@ -48,18 +57,18 @@ const dataMoves = fc
       ? [{ kind: 'in', port, size, times }]
       : Array.from({ length: times }, (_, index) => out(port, (index * 0x12345 + times) % 0x10000, size)),
   );
-const busMaster = fc.tuple(fc.constantFrom(0xc000, 0xc008), fc.constantFrom(0, 1, 8, 9), pause).map(([port, command, after]) => [
-  out(port + 5, 0x10),
-  out(port + 2, 0x06),
-  out(port, command & 8),
-  out(port, command),
-  after,
-]);
+const busMaster = fc
+  .tuple(fc.constantFrom(0xc000, 0xc008), fc.constantFrom(0, 1, 8, 9), pause)
+  .map(([port, command, after]) => [out(port + 5, 0x10), out(port + 2, 0x06), out(port, command & 8), out(port, command), after]);
 const control = fc.tuple(fc.constantFrom(0x3f6, 0x376), fc.constantFrom(0, 0, 2, 4, 0x80)).map(([port, value]) => [out(port, value)]);
-const reads = fc.tuple(fc.constantFrom(0x1f0, 0x170), fc.integer({ min: 1, max: 7 })).map(([base, register]): Operation[] => [
-  { kind: 'in', port: base + register, size: 1, times: 1 },
-]);
-const sequences = fc.array(fc.oneof(diskCommand, packetCommand, dataMoves, busMaster, control, reads, fc.constant([wait])), { minLength: 10, maxLength: 40, size: 'max' });
+const reads = fc
+  .tuple(fc.constantFrom(0x1f0, 0x170), fc.integer({ min: 1, max: 7 }))
+  .map(([base, register]): Operation[] => [{ kind: 'in', port: base + register, size: 1, times: 1 }]);
+const sequences = fc.array(fc.oneof(diskCommand, packetCommand, dataMoves, busMaster, control, reads, fc.constant([wait])), {
+  minLength: 10,
+  maxLength: 40,
+  size: 'max',
+});
 
 function build(): AtaBench {
   const host = new AtaBench({ master: { kind: 'disk', image: imageOf(DISK) } }, { master: { kind: 'cdrom', image: imageOf(DISC) } });
@@ -130,7 +139,12 @@ describe('copy on write', () => {
   it('behaves as a plain array of bytes, whose image never changes', () => {
     const image = patternBytes(100 * 512 - 200, 7);
     const before = image.slice();
-    const action = fc.tuple(fc.integer({ min: 0, max: 99 }), fc.integer({ min: 1, max: 20 }), fc.integer({ min: 0, max: 1e6 }), fc.boolean());
+    const action = fc.tuple(
+      fc.integer({ min: 0, max: 99 }),
+      fc.integer({ min: 1, max: 20 }),
+      fc.integer({ min: 0, max: 1e6 }),
+      fc.boolean(),
+    );
     fc.assert(
       fc.property(fc.array(action, { maxLength: 20 }), (actions) => {
         const model = new Uint8Array(100 * 512);

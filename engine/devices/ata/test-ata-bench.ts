@@ -3,8 +3,8 @@
  * would: for tests.
  */
 import type { BlockImage, BusMemory } from '../device.js';
-import { PortWindows } from '../pci/port-windows.js';
 import { IdeFunction } from '../pci/ide-function.js';
+import { PortWindows } from '../pci/port-windows.js';
 import { TestBench } from '../test-bench.js';
 import { AtaChannel, type DriveConfig } from './channel.js';
 

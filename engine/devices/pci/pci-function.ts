@@ -19,7 +19,15 @@ export interface ConfigField {
 }
 
 /** Offsets that every function has (figure 6-1). */
-export const CONFIG = { vendorAndDevice: 0x00, command: 0x04, status: 0x06, revisionAndClass: 0x08, headerType: 0x0e, interruptLine: 0x3c, interruptPin: 0x3d } as const;
+export const CONFIG = {
+  vendorAndDevice: 0x00,
+  command: 0x04,
+  status: 0x06,
+  revisionAndClass: 0x08,
+  headerType: 0x0e,
+  interruptLine: 0x3c,
+  interruptPin: 0x3d,
+} as const;
 
 /** Command register (6.2.2). */
 export const PCI_COMMAND = { io: 0x0001, memory: 0x0002, busMaster: 0x0004 } as const;

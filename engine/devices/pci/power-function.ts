@@ -44,7 +44,12 @@ export class PowerFunction implements Device, PciFunction {
     { offset: 0x50, size: 4, reset: 0x00000000, writable: 0xffffffff },
     { offset: 0x54, size: 4, reset: 0x00000000, writable: 0xffffffff },
     { offset: DEVICE_ACTIVITY_B, size: 4, reset: SMI_ON_COMMAND, writable: 0xffffffff },
-    ...[0x5c, 0x60, 0x64, 0x68, 0x6c, 0x70, 0x74, 0x78, 0x7c].map((offset) => ({ offset, size: 4 as const, reset: 0, writable: 0xffffffff })),
+    ...[0x5c, 0x60, 0x64, 0x68, 0x6c, 0x70, 0x74, 0x78, 0x7c].map((offset) => ({
+      offset,
+      size: 4 as const,
+      reset: 0,
+      writable: 0xffffffff,
+    })),
     { offset: PM_MISC, size: 1, reset: 0x00, writable: PM_MISC_DECODE },
     { offset: SMB_BASE, size: 4, reset: 0x00000001, writable: 0x0000fff0 },
   ]);

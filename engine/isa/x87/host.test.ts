@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OperandSource } from '../../float/test-float-bench.js';
 import type { Definition } from '../definition.js';
 import { STATUS } from './status.js';
-import { X87 } from './x87.js';
 import { DATA_ADDRESS, X87Bench } from './test-x87-bench.js';
+import { X87 } from './x87.js';
 
 const CASES = Number(process.env.X87_CASES ?? 60);
 const CODE_BYTES = 16;
