@@ -195,7 +195,7 @@ export class CodeCache {
     if (crossing === undefined) return false;
     const { u8 } = this.state;
     const { tail } = crossing;
-    if (tail !== undefined && tail.every((byte, i) => u8[next + i] === byte)) return true;
+    if (tail?.every((byte, i) => u8[next + i] === byte) === true) return true;
     const first = 4096 - (crossing.host & 0xfff);
     const bytes = new Uint8Array(INSTRUCTION_LIMIT_BYTES);
     bytes.set(u8.subarray(crossing.host, crossing.host + first));
