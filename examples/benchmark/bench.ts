@@ -5,11 +5,13 @@
  *   npm run bench -- --quick
  *   npm run bench -- --only crc32,sort --rounds 5 --json bench.json
  *   npm run bench -- --startup
+ *   npm run bench -- --linux
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Kernel, kernels } from './kernels/index.js';
+import { type LinuxReport, linuxBoots, linuxTable, linuxUnavailable, measureLinux } from './linux.js';
 import { disagreement, type KernelResult, meanRatio, type RunnerResult, summarise, table } from './report.js';
 import { childRunner } from './runners/in-child.js';
 import { qemuRunner } from './runners/qemu.js';
@@ -22,6 +24,8 @@ const usage = `usage: npm run bench -- [--rounds N] [--only KERNEL,...] [--quick
   --quick      a tenth of the iterations and one round: does everything work?
   --json FILE  all figures as JSON
   --startup    instead of all that: how long a tiny guest takes, start of the process included (11 rounds)
+  --linux      the Linux boot alone, which otherwise comes last; --only takes ${linuxBoots.map(({ name }) => name).join(', ')}
+  --no-linux   all but the Linux boot
 `;
 
 /** The machine that the others are compared with. */
@@ -45,17 +49,21 @@ interface Settings {
   readonly rounds: number;
   readonly quick: boolean;
   readonly startup: boolean;
+  readonly linux: boolean;
+  readonly boots: typeof linuxBoots;
   readonly jsonFile: string | undefined;
 }
 
 function readSettings(): Settings | undefined {
   const { values } = parseArgs({
+    allowNegative: true,
     options: {
       rounds: { type: 'string' },
       only: { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
       startup: { type: 'boolean', default: false },
+      linux: { type: 'boolean' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -63,10 +71,14 @@ function readSettings(): Settings | undefined {
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) throw new UsageError('--rounds takes a number from 1 to 1000');
   const names = values.only?.split(',');
-  const unknown = names?.find((name) => !kernels.some((kernel) => kernel.name === name));
+  const all: readonly { readonly name: string }[] = values.linux ? linuxBoots : kernels;
+  const unknown = names?.find((wanted) => !all.some(({ name }) => name === wanted));
   if (unknown !== undefined) throw new UsageError(`no kernel is called "${unknown}"`);
-  const chosen = names === undefined ? kernels : kernels.filter(({ name }) => names.includes(name));
-  return { chosen, rounds, quick: values.quick, startup: values.startup, jsonFile: values.json };
+  const isChosen = ({ name }: { readonly name: string }): boolean => names?.includes(name) ?? true;
+  const { quick, startup, json } = values;
+  // Unless it says otherwise, a choice among the kernels leaves the boots out, and so does --quick.
+  const boots = (values.linux ?? (names === undefined && !quick)) ? linuxBoots.filter(isChosen) : [];
+  return { chosen: kernels.filter(isChosen), boots, rounds, quick, startup, linux: values.linux === true, jsonFile: json };
 }
 
 function progress(text: string): void {
@@ -109,13 +121,14 @@ function writeJson(
   available: readonly Runner[],
   results: readonly KernelResult[],
   failures: readonly string[],
+  linux: readonly LinuxReport[],
 ): void {
   const others = available.filter(({ name }) => name !== subject);
   const geometricMeans = Object.fromEntries(others.map(({ name }) => [name, meanRatio(results, subject, name)]));
   const host = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length };
   writeFileSync(
     file,
-    `${JSON.stringify({ host, rounds: settings.rounds, quick: settings.quick, kernels: results, geometricMeans, failures }, null, 2)}\n`,
+    `${JSON.stringify({ host, rounds: settings.rounds, quick: settings.quick, kernels: results, geometricMeans, linux, failures }, null, 2)}\n`,
   );
 }
 
@@ -129,9 +142,17 @@ async function main(): Promise<number> {
     process.stdout.write(`${startupTable(measureStartup(startupRounds))}\n`);
     return 0;
   }
-  const available = await availableRunners();
   const results: KernelResult[] = [];
   const failures: string[] = [];
+  const available = settings.linux ? [] : await availableRunners();
+  if (!settings.linux) await runKernels(settings, available, results, failures);
+  const linux = await runBoots(settings, failures);
+  if (settings.jsonFile !== undefined) writeJson(settings.jsonFile, settings, available, results, failures, linux);
+  for (const failure of failures) process.stderr.write(`${failure}\n`);
+  return failures.length === 0 ? 0 : 1;
+}
+
+async function runKernels(settings: Settings, available: readonly Runner[], results: KernelResult[], failures: string[]): Promise<void> {
   for (const [i, kernel] of settings.chosen.entries()) {
     const result = await runKernel(kernel, settings, available, `[${i + 1}/${settings.chosen.length}]`, failures);
     results.push(result);
@@ -140,9 +161,22 @@ async function main(): Promise<number> {
   }
   progress('');
   process.stdout.write(`${table(results, available, subject)}\n`);
-  if (settings.jsonFile !== undefined) writeJson(settings.jsonFile, settings, available, results, failures);
-  for (const failure of failures) process.stderr.write(`${failure}\n`);
-  return failures.length === 0 ? 0 : 1;
+}
+
+async function runBoots({ boots, rounds }: Settings, failures: string[]): Promise<LinuxReport[]> {
+  const reason = boots.length === 0 ? undefined : linuxUnavailable();
+  if (reason !== undefined) {
+    process.stderr.write(`Linux: skipped, ${reason}\n`);
+    return [];
+  }
+  const reports: LinuxReport[] = [];
+  for (const boot of boots) {
+    const report = await measureLinux(boot, rounds, progress, (failure) => failures.push(failure));
+    progress('');
+    process.stdout.write(`\n${linuxTable(report)}\n`);
+    reports.push(report);
+  }
+  return reports;
 }
 
 main().then(

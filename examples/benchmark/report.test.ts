@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { childSeconds, type LinuxResult, linuxTable, pairedRatio } from './linux.js';
 import { disagreement, geometricMean, type KernelResult, meanRatio, median, speedRatio, summarise, table } from './report.js';
 import { Markers } from './runners/markers.js';
 
@@ -91,5 +92,36 @@ describe('markers', () => {
     markers.accept('sort ');
     expect(() => markers.accept('unexpected exception\n')).toThrow('the kernel printed "unexpected exception" instead of a checksum');
     expect(() => new Markers('sort', clock()).result()).toThrow('stopped before the kernel was done');
+  });
+});
+
+describe('the Linux boot', () => {
+  const result = (name: string, seconds: readonly number[], logBytes?: number): LinuxResult => ({
+    name,
+    cpuSeconds: median(seconds) as number,
+    wallSeconds: 9,
+    rounds: seconds.map((cpuSeconds) => ({ cpuSeconds, wallSeconds: 9 })),
+    ...(logBytes === undefined ? {} : { logBytes }),
+  });
+  const results = [result('run', [10, 20, 40]), result('record', [11, 21, 41], 1234), result('replay', [11, 21], 1234)];
+
+  it("reads the shell's times", () => {
+    expect(childSeconds('0m0.00s 0m0.00s\n1m5.32s 0m0.190000s\n')).toBeCloseTo(65.51, 9);
+    expect(() => childSeconds('0m0.00s 0m0.00s\n')).toThrow('not what `times` prints');
+  });
+
+  it('compares within rounds', () => {
+    expect(pairedRatio(results, 'record', 'run')).toBe(1.05);
+    expect(pairedRatio(results, 'replay', 'record')).toBe(1);
+    expect(pairedRatio(results, 'QEMU', 'run')).toBeUndefined();
+    expect(linuxTable({ boot: 'x', title: 'a boot', results }).split('\n')).toEqual([
+      'a boot',
+      '                     CPU s      wall s  CPU to run   log bytes',
+      'run                  20.00        9.00       1.00x',
+      'record               21.00        9.00       1.05x        1234',
+      'replay               16.00        9.00       0.80x        1234',
+      'recording over running: 5.0 % (median of the rounds)',
+      'replaying over recording: 0.0 % (median of the rounds)',
+    ]);
   });
 });
