@@ -2,13 +2,8 @@
  * The host processor as the judge: every integer instruction in all operand sizes, on random registers, flags and
  * memory, through the host (host-integer.c, built here with gcc) and through the semantics, alone in a block and stepped.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { arch, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { missing, requireTool } from '../../properties/testing/system-tool.js';
+import { HostJudge } from '../../properties/testing/host-judge.js';
 import { ARITHMETIC_FLAGS, EFLAG } from '../cpu/state.js';
 import { OperandSource } from '../float/test-float-bench.js';
 import { createMachine } from '../machine.js';
@@ -175,25 +170,12 @@ function draw(definition: Definition, source: OperandSource): Case {
   return { code, size, registers, flags: (source.u32() & COMPARED_FLAGS) | 2, memory };
 }
 
-let folder = '';
-afterAll(() => {
-  if (folder !== '') rmSync(folder, { recursive: true });
-});
-
-/** Builds the judge; skips the running test where that cannot be done. */
-function buildJudge(): string {
-  const compiler = requireTool('gcc');
-  if (arch() !== 'x64' || process.platform !== 'linux') missing('the host is no x86-64 Linux');
-  folder = mkdtempSync(join(tmpdir(), 'integer-judge-'));
-  const judge = join(folder, 'judge');
-  const built = spawnSync(compiler, ['-O1', '-o', judge, fileURLToPath(new URL('host-integer.c', import.meta.url))], { encoding: 'utf8' });
-  expect(built.stderr).toBe('');
-  return judge;
-}
+const host = new HostJudge(new URL('host-integer.c', import.meta.url));
+afterAll(() => host.close());
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
-function ask(judge: string, cases: readonly Case[]): Outcome[] {
+function ask(cases: readonly Case[]): Outcome[] {
   const input = Buffer.alloc(cases.length * IN_BYTES);
   cases.forEach(({ code, registers, flags, memory }, i) => {
     const at = i * IN_BYTES;
@@ -204,15 +186,14 @@ function ask(judge: string, cases: readonly Case[]): Outcome[] {
     input.set(code, at + 36 + MEMORY_BYTES);
     input[at + IN_BYTES - 1] = code.length;
   });
-  const { stdout, status } = spawnSync(judge, { input, maxBuffer: 1 << 28 });
-  expect(status).toBe(0);
+  const answers = host.ask(input);
   return cases.map((_, i) => {
     const at = i * OUT_BYTES;
     return {
-      trapped: stdout.readInt32LE(at + 36) >= 0,
-      registers: REGISTERS.map((_, n) => stdout.readUInt32LE(at + 4 * n)),
-      flags: stdout.readUInt32LE(at + 32) & COMPARED_FLAGS,
-      memory: hex(stdout.subarray(at + 40, at + OUT_BYTES)),
+      trapped: answers.readInt32LE(at + 36) >= 0,
+      registers: REGISTERS.map((_, n) => answers.readUInt32LE(at + 4 * n)),
+      flags: answers.readUInt32LE(at + 32) & COMPARED_FLAGS,
+      memory: hex(answers.subarray(at + 40, at + OUT_BYTES)),
     };
   });
 }
@@ -264,7 +245,7 @@ describe('integer instructions as the host has them', () => {
 
   test.each(rows.map((definition, index) => [title(definition), definition, index] as const))('%s', (_title, definition, index) => {
     // One process for all: starting one costs more than what it computes.
-    verdicts ??= ask(buildJudge(), cases);
+    verdicts ??= ask(cases);
     for (let i = index * CASES; i < (index + 1) * CASES; i++) {
       const each = cases[i] as Case;
       const verdict = verdicts[i] as Outcome;

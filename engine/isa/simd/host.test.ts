@@ -2,14 +2,9 @@
  * The host processor as the judge: every MMX and SSE instruction on random registers and memory, through the host
  * (host-judge.c, built here with gcc) and through the semantics.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { arch, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
-import { missing, requireTool } from '../../../properties/testing/system-tool.js';
+import { HostJudge } from '../../../properties/testing/host-judge.js';
 import { OperandSource } from '../../float/test-float-bench.js';
 import { type Definition, parseOperands } from '../definition.js';
 import { SIMD } from './simd.js';
@@ -23,21 +18,8 @@ const UNSPECIFIED = new Set(['rcpps', 'rcpss', 'rsqrtps', 'rsqrtss']);
 
 const bench = createSimdBench();
 
-let folder = '';
-afterAll(() => {
-  if (folder !== '') rmSync(folder, { recursive: true });
-});
-
-/** Builds the judge; skips the running test where that cannot be done. */
-function buildJudge(): string {
-  const compiler = requireTool('gcc');
-  if (arch() !== 'x64') missing('the host is no x86-64 processor');
-  folder = mkdtempSync(join(tmpdir(), 'simd-judge-'));
-  const judge = join(folder, 'judge');
-  const built = spawnSync(compiler, ['-O1', '-o', judge, fileURLToPath(new URL('host-judge.c', import.meta.url))], { encoding: 'utf8' });
-  expect(built.stderr).toBe('');
-  return judge;
-}
+const host = new HostJudge(new URL('host-judge.c', import.meta.url));
+afterAll(() => host.close());
 
 interface Case {
   readonly code: number[];
@@ -129,7 +111,7 @@ interface Outcome {
   readonly state: SimdState;
 }
 
-function ask(judge: string, cases: readonly Case[]): Outcome[] {
+function ask(cases: readonly Case[]): Outcome[] {
   const input = Buffer.alloc(cases.length * IN_BYTES);
   cases.forEach(({ code, state }, i) => {
     const at = i * IN_BYTES;
@@ -141,11 +123,10 @@ function ask(judge: string, cases: readonly Case[]): Outcome[] {
     input.set(state.xmm, at + 104);
     input.set(state.memory, at + 232);
   });
-  const { stdout, status } = spawnSync(judge, { input, maxBuffer: 1 << 28 });
-  expect(status).toBe(0);
+  const answers = host.ask(input);
   return cases.map(({ state }, i) => {
     const at = i * OUT_BYTES;
-    const word = (n: number): number => stdout.readUInt32LE(at + 4 * n);
+    const word = (n: number): number => answers.readUInt32LE(at + 4 * n);
     return {
       trap: word(0),
       state: {
@@ -155,10 +136,10 @@ function ask(judge: string, cases: readonly Case[]): Outcome[] {
         mxcsr: word(6),
         top: word(7),
         tags: word(8),
-        mm: state.mm.map((_, n) => stdout.readBigUInt64LE(at + 40 + 8 * n)),
-        exponent: state.exponent.map((_, n) => stdout.readUInt16LE(at + 104 + 2 * n)),
-        xmm: new Uint8Array(stdout.subarray(at + 120, at + 248)),
-        memory: new Uint8Array(stdout.subarray(at + 248, at + 312)),
+        mm: state.mm.map((_, n) => answers.readBigUInt64LE(at + 40 + 8 * n)),
+        exponent: state.exponent.map((_, n) => answers.readUInt16LE(at + 104 + 2 * n)),
+        xmm: new Uint8Array(answers.subarray(at + 120, at + 248)),
+        memory: new Uint8Array(answers.subarray(at + 248, at + 312)),
       },
     };
   });
@@ -212,7 +193,7 @@ describe('as the host has it', () => {
 
   test.each(rows.map((definition, index) => [title(definition), definition, index] as const))('%s', (_title, definition, index) => {
     // One process for all: starting one costs more than what it computes.
-    verdicts ??= ask(buildJudge(), cases);
+    verdicts ??= ask(cases);
     for (let i = index * CASES; i < (index + 1) * CASES; i++) {
       const { code, state } = cases[i] as Case;
       const verdict = verdicts[i] as Outcome;

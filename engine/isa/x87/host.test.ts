@@ -2,11 +2,8 @@
  * Every x87 instruction against the host's FPU: random register stacks, tags, words and operands, one instruction.
  * X87_CASES sets the number of cases an instruction gets.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { arch, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import { HostJudge } from '../../../properties/testing/host-judge.js';
 import { OperandSource } from '../../float/test-float-bench.js';
 import type { Definition } from '../definition.js';
 import { STATUS } from './status.js';
@@ -21,20 +18,8 @@ const IN_BYTES = CODE_BYTES + IMAGE_BYTES + MEMORY_BYTES + 4;
 const OUT_BYTES = IMAGE_BYTES + MEMORY_BYTES + 8;
 const ARITHMETIC_FLAGS = 0x8d5;
 
-const compiler = spawnSync('gcc', ['--version']).status === 0 && arch() === 'x64';
-if (!compiler && process.env.CI !== undefined) throw new Error('this test needs gcc and an x86-64 host');
-
-let folder = '';
-beforeAll(() => {
-  if (!compiler) return;
-  folder = mkdtempSync(join(tmpdir(), 'x87-host-'));
-  const source = new URL('host-x87.c', import.meta.url).pathname;
-  const built = spawnSync('gcc', ['-O1', '-mno-red-zone', '-o', join(folder, 'host'), source], { encoding: 'utf8' });
-  expect(built.stderr).toBe('');
-});
-afterAll(() => {
-  if (folder !== '') rmSync(folder, { recursive: true });
-});
+const host = new HostJudge(new URL('host-x87.c', import.meta.url));
+afterAll(() => host.close());
 
 interface Case {
   readonly code: number[];
@@ -109,21 +94,20 @@ function ask(cases: readonly Case[]): Outcome[] {
     input.set(each.memory, image + IMAGE_BYTES);
     input.writeUInt32LE(each.eflags, image + IMAGE_BYTES + MEMORY_BYTES);
   });
-  const { stdout, status } = spawnSync(join(folder, 'host'), { input, maxBuffer: 1 << 28 });
-  expect(status).toBe(0);
+  const answers = host.ask(input);
   return cases.map((_, i) => {
     const at = i * OUT_BYTES;
     return {
-      control: stdout.readUInt16LE(at),
-      status: stdout.readUInt16LE(at + 4),
-      tags: stdout.readUInt16LE(at + 8),
+      control: answers.readUInt16LE(at),
+      status: answers.readUInt16LE(at + 4),
+      tags: answers.readUInt16LE(at + 8),
       registers: [0, 1, 2, 3, 4, 5, 6, 7].map((j) => ({
-        significand: stdout.readBigUInt64LE(at + 28 + 10 * j),
-        signExponent: stdout.readUInt16LE(at + 36 + 10 * j),
+        significand: answers.readBigUInt64LE(at + 28 + 10 * j),
+        signExponent: answers.readUInt16LE(at + 36 + 10 * j),
       })),
-      memory: stdout.subarray(at + IMAGE_BYTES, at + IMAGE_BYTES + MEMORY_BYTES).toString('hex'),
-      eflags: stdout.readUInt32LE(at + IMAGE_BYTES + MEMORY_BYTES) & ARITHMETIC_FLAGS,
-      ax: stdout.readUInt32LE(at + IMAGE_BYTES + MEMORY_BYTES + 4),
+      memory: answers.subarray(at + IMAGE_BYTES, at + IMAGE_BYTES + MEMORY_BYTES).toString('hex'),
+      eflags: answers.readUInt32LE(at + IMAGE_BYTES + MEMORY_BYTES) & ARITHMETIC_FLAGS,
+      ax: answers.readUInt32LE(at + IMAGE_BYTES + MEMORY_BYTES + 4),
     };
   });
 }
@@ -191,7 +175,7 @@ const rows = X87.filter(({ mnemonic }) => !WITH_POINTERS.has(mnemonic)).map((def
   index,
 }));
 
-describe.runIf(compiler)('x87 instructions as the host has them', () => {
+describe('x87 instructions as the host has them', () => {
   test.each(rows)('$name', ({ definition, index }) => {
     const source = new OperandSource(index + 1);
     const isDefined = DEFINED[definition.mnemonic] ?? (() => true);
