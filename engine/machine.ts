@@ -10,7 +10,6 @@ import { Clock } from './clock/clock.js';
 import type { AcceptedInterrupt, ExitReason, MachineConfig, RunUntil } from './config.js';
 import { Core } from './cpu/core.js';
 import { restoreCpu, saveCpu } from './cpu/cpu-snapshot.js';
-import { HELPERS } from './cpu/helpers.js';
 import * as layout from './cpu/layout.js';
 import { Registers } from './cpu/registers.js';
 import { buildAcpiTables } from './devices/acpi-tables.js';
@@ -99,7 +98,6 @@ export class Machine {
         deadline: () => Math.max(this.core.tick, Math.min(this.untilTick, clock.tickAt(Math.min(clock.nextDueNs, this.untilNs)))),
       },
       map,
-      HELPERS,
       (imports) => {
         exported.functions = instantiate(imports);
         return exported.functions.run;

@@ -43,9 +43,6 @@ export interface Board {
   deadline(): number;
 }
 
-/** A TypeScript function that generated code calls in the middle of an instruction (see Context.callHelper). */
-export type Helper = (cpu: Core, view: RecordView) => void;
-
 /**
  * Most ticks one entry into generated code may take. An engine that compiles in tiers puts its better code in place
  * when the function is entered anew; so it must be left now and then.
@@ -67,7 +64,6 @@ export class Core implements Cpu, TickSource {
   readonly mmu: Mmu;
   readonly memory: PrivilegedMemory;
   readonly system: PrivilegedMemory;
-  readonly user: PrivilegedMemory;
   readonly msr = new Map<number, bigint>();
   /** HLT: nothing executes until an interrupt. Part of the state. */
   halted = false;
@@ -75,7 +71,8 @@ export class Core implements Cpu, TickSource {
   stepOnly = false;
   /** The machine wants control at the next boundary. */
   stopRequested = false;
-  /** Interrupts accepted and exceptions delivered so far go by here. */
+
+  /** An exception is about to be delivered. */
   onException: ((vector: number, tick: number) => void) | undefined;
 
   private readonly code: CodeCache;
@@ -109,7 +106,6 @@ export class Core implements Cpu, TickSource {
     readonly physical: PhysicalMemory,
     private readonly board: Board,
     map: OpcodeMap,
-    helpers: readonly Helper[],
     instantiate: (imports: Record<RuntimeImport, (...args: never[]) => number | undefined>) => (record: number) => number,
   ) {
     this.state = new CpuState(memory);
@@ -120,7 +116,6 @@ export class Core implements Cpu, TickSource {
     this.mmu = new Mmu(state, physical, new Paging(state, physical), tlb);
     this.memory = new PrivilegedMemory(this.mmu, 'current');
     this.system = new PrivilegedMemory(this.mmu, 'supervisor');
-    this.user = new PrivilegedMemory(this.mmu, 'user');
     this.decoder = new Decoder(map);
     this.view = new RecordView(state);
     this.code = new CodeCache(state, physical, tlb, new Decoder(map), () => {
@@ -152,12 +147,6 @@ export class Core implements Cpu, TickSource {
         this.record = record;
         this.writePort(port, bytes as 1 | 2 | 4, bytes === 4 ? value >>> 0 : value);
       },
-      helper: (number: number, record: number) =>
-        this.guarded(record, () => {
-          const form = map.outlined[state.get32(record + RECORD.link)];
-          if (form === undefined) throw new Error('a helper was called from an instruction that is not outlined');
-          (helpers[number] as Helper)(this, this.view.select(record, form));
-        }),
     });
     this.reset();
   }

@@ -51,8 +51,6 @@ export interface Cpu {
   readonly memory: LinearMemory;
   /** Implicit supervisor accesses: GDT, LDT, IDT, TSS; inner stacks in privilege transitions. */
   readonly system: LinearMemory;
-  /** User-privilege accesses whatever the CPL (outer stack frames). */
-  readonly user: LinearMemory;
   /**
    * Checks a data access of `bytes` at `segment`:`offset` (limit, null selector, access rights; #GP(0), or #SS(0) for SS)
    * and returns the linear address. Does not check paging.

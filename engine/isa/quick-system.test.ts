@@ -78,7 +78,7 @@ class Guest {
       },
       deadline: () => this.deadline,
     };
-    this.core = new Core(memory, new PhysicalMemory(memory, RAM_BYTES, 0), board, map, [], (imports) => {
+    this.core = new Core(memory, new PhysicalMemory(memory, RAM_BYTES, 0), board, map, (imports) => {
       const hostInstruction = imports.hostInstruction as unknown as (number: number, record: number) => number;
       const counted = (number: number, record: number): number => {
         this.hostCalls++;

@@ -125,11 +125,11 @@ export class PrivilegedMemory implements LinearMemory {
 
   constructor(
     private readonly mmu: Mmu,
-    private readonly privilege: 'supervisor' | 'user' | 'current',
+    private readonly privilege: 'supervisor' | 'current',
   ) {}
 
   private isUser(): boolean {
-    return this.privilege === 'current' ? this.mmu.state.cpl === 3 : this.privilege === 'user';
+    return this.privilege === 'current' && this.mmu.state.cpl === 3;
   }
 
   private quick(linear: number, bytes: number, write: boolean, user: boolean): number {

@@ -63,12 +63,6 @@ export abstract class Context {
     return this.runtime.float;
   }
 
-  /** Calls TypeScript function number `number` of cpu/helpers.ts: for parts of an instruction that are long and rare. */
-  callHelper(number: number): void {
-    this.f.call(this.runtime.helper, number, this.token());
-    this.checkFault();
-  }
-
   // --- what a specialisation provides -------------------------------------------------------------------------
 
   /** Offset of the register of operand `field` from REGISTERS (general), or its number (others). */

@@ -33,8 +33,6 @@ export const RUNTIME_IMPORTS = {
   readPort: type(3, 1),
   /** (port, bytes, value, token) */
   writePort: type(4, 0),
-  /** (number, record): runs a function written in TypeScript in the middle of a generated instruction. */
-  helper: type(2, 0),
 } as const;
 export type RuntimeImport = keyof typeof RUNTIME_IMPORTS;
 

@@ -30,7 +30,7 @@ export class X87Bench {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const physical = new PhysicalMemory(memory, RAM_BYTES, 0);
     const nothing = { readPort: () => 0, writePort: () => {}, nowNs: 0, nsPerTick: 1, skippedNs: 0, deadline: () => 0 };
-    this.core = new Core(memory, physical, nothing, map, [], (imports) => {
+    this.core = new Core(memory, physical, nothing, map, (imports) => {
       const { exports } = new WebAssembly.Instance(module, { cpu: { ...imports, memory } });
       return exports.run as (record: number) => number;
     });
