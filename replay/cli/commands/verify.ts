@@ -40,7 +40,9 @@ export async function verify(paths: readonly string[], options: VerifyCommandOpt
   return status;
 }
 
-const COLOURS = { agrees: pc.green, diverged: pc.red, unreadable: pc.red } as const;
+/** Not in CI either, where picocolors would colour whatever goes into a pipe or a file. */
+const { bold, green, red } = pc.createColors(pc.isColorSupported && process.stdout.isTTY);
+const COLOURS = { agrees: green, diverged: red, unreadable: red } as const;
 
 function table(verdicts: readonly Verdict[]): string {
   const rows = verdicts.map(({ path, tier, ticks, seconds, outcome, problem }) => ({
@@ -62,5 +64,5 @@ function table(verdicts: readonly Verdict[]): string {
     return problem === '' ? coloured : `${coloured}: ${problem}`;
   });
   const good = verdicts.filter(({ outcome }) => outcome === 'agrees').length;
-  return `${[pc.bold(line(heads).trimEnd()), ...lines, `${good} of ${verdicts.length} agree`].join('\n')}\n`;
+  return `${[bold(line(heads).trimEnd()), ...lines, `${good} of ${verdicts.length} agree`].join('\n')}\n`;
 }
