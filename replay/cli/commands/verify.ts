@@ -41,7 +41,7 @@ export async function verify(paths: readonly string[], options: VerifyCommandOpt
 }
 
 /** Not in CI either, where picocolors would colour whatever goes into a pipe or a file. */
-const { bold, green, red } = pc.createColors(pc.isColorSupported && process.stdout.isTTY);
+const { bold, green, red } = pc.createColors(pc.isColorSupported && process.stdout.isTTY === true);
 const COLOURS = { agrees: green, diverged: red, unreadable: red } as const;
 
 function table(verdicts: readonly Verdict[]): string {
