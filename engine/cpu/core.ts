@@ -14,16 +14,15 @@ import type { PhysicalMemory } from '../mmu/physical-memory.js';
 import { Tlb } from '../mmu/tlb.js';
 import { EXIT } from '../translate/exit.js';
 import type { RuntimeImport } from '../translate/runtime.js';
-import { CodeCache, writeRecord } from './code-cache.js';
-import { CodeSegments } from './code-segments.js';
+import { BlockFinder } from './block-finder.js';
+import { writeRecord } from './code-cache.js';
 import { SIGNATURE } from './cpuid.js';
 import { breakpointsEnabled, dataBreakpoints, debugTrap, DR6_SINGLE_STEP, instructionBreakpoint, portBreakpoints, resetDebugRegisters } from './debug.js';
 import { GuestException, generalProtection, invalidOpcode, VECTOR } from './exceptions.js';
 import type { Cpu, HostSemantics } from './host-instruction.js';
 import { acceptInterrupt, raise, type RaiseResult } from './interrupts.js';
-import { JumpCache } from './jump-cache.js';
 import * as layout from './layout.js';
-import { MODE_CODE_32, MODE_CODE_FLAT, MODE_DATA_FLAT, MODE_SEGMENT_SHIFT, MODE_SEGMENT_UNCACHED, MODE_STACK_32, MODE_USER } from './mode.js';
+import { MODE_CODE_32, MODE_CODE_FLAT, MODE_DATA_FLAT, MODE_SEGMENT_SHIFT, MODE_STACK_32, MODE_USER } from './mode.js';
 import { MSR, resetMsrs } from './msr.js';
 import { RecordView } from './record-view.js';
 import { checkedLinear } from './segmentation.js';
@@ -75,7 +74,7 @@ export class Core implements Cpu, TickSource {
   /** An exception is about to be delivered. */
   onException: ((vector: number, tick: number) => void) | undefined;
 
-  private readonly code: CodeCache;
+  private readonly blocks: BlockFinder;
   private readonly decoder: Decoder;
   private readonly view: RecordView;
   private readonly hostEntries: readonly HostEntry[];
@@ -87,10 +86,6 @@ export class Core implements Cpu, TickSource {
   /** A record whose handler was replaced by `leave`, and what it was. */
   private patched = 0;
   private patchedHandler = 0;
-  /** How often blocks have become stale. */
-  private staleCount = 0;
-  private readonly jumps: JumpCache;
-  private readonly codeSegments = new CodeSegments();
   private readonly fetchBuffer = new Uint8Array(INSTRUCTION_LIMIT_BYTES);
   /** DR6 bits of data breakpoints that the instruction under way has hit. */
   private debugHits = 0;
@@ -111,19 +106,15 @@ export class Core implements Cpu, TickSource {
     this.state = new CpuState(memory);
     const { state } = this;
     state.f64[layout.NS_PER_TICK >>> 3] = board.nsPerTick;
-    this.jumps = new JumpCache(state);
     const tlb = new Tlb(state, physical);
     this.mmu = new Mmu(state, physical, new Paging(state, physical), tlb);
     this.memory = new PrivilegedMemory(this.mmu, 'current');
     this.system = new PrivilegedMemory(this.mmu, 'supervisor');
     this.decoder = new Decoder(map);
     this.view = new RecordView(state);
-    this.code = new CodeCache(state, physical, tlb, new Decoder(map), () => {
-      this.staleCount++;
-      this.leaveAfterCurrent();
-    });
+    this.blocks = new BlockFinder(this.mmu, new Decoder(map), () => this.leaveAfterCurrent());
     physical.observer = {
-      codeWritten: (frame, offset, bytes) => this.code.codeWritten(frame, offset, bytes),
+      codeWritten: (frame, offset, bytes) => this.blocks.code.codeWritten(frame, offset, bytes),
       tableWritten: (frame, offset, bytes) => tlb.tableWritten(frame, offset, bytes),
     };
     tlb.onDropped = (page) => this.translationsDropped(page);
@@ -135,9 +126,18 @@ export class Core implements Cpu, TickSource {
     });
     this.run = instantiate({
       ...memorySlowPaths(this, (record, body) => this.guarded(record, body)),
-      resolve: (eip: number) => this.resolve(eip >>> 0),
-      resolveLinked: (eip: number, record: number) => this.resolveLinked(eip >>> 0, record),
-      crossing: (record: number) => this.crossing(record),
+      resolve: (eip: number) => {
+        this.record = 0;
+        return this.blocks.resolve(eip >>> 0);
+      },
+      resolveLinked: (eip: number, record: number) => {
+        this.record = 0;
+        return this.blocks.resolveLinked(eip >>> 0, record);
+      },
+      crossing: (record: number) => {
+        this.record = 0;
+        return this.blocks.crossing(record);
+      },
       hostInstruction: (number: number, record: number) => this.hostInstruction(number, record),
       readPort: (port: number, bytes: number, record: number) => {
         this.record = record;
@@ -263,9 +263,9 @@ export class Core implements Cpu, TickSource {
     }
     // An interrupt that waits behind STI or MOV SS for one more instruction.
     if (this.wantsAttention()) return this.step();
-    if (this.code.full) this.forgetCode();
+    if (this.blocks.code.full) this.forgetCode();
     this.setBudget(this.board.deadline());
-    const record = this.lookup();
+    const record = this.blocks.lookup();
     if (record === 0) return this.step();
     this.record = record;
     const exit = this.run(record);
@@ -378,101 +378,15 @@ export class Core implements Cpu, TickSource {
     for (let i = 0; i < count; i++) into[at + i] = this.physical.read(address + i, 1);
   }
 
-  /** Record of the block at EIP, 0 when it must be stepped. Page faults of the fetch are found by stepping, too. */
-  private lookup(): number {
-    const { state } = this;
-    const eip = state.eip;
-    const linear = (state.segmentBase(layout.CS) + eip) >>> 0;
-    const limit = state.segmentLimit(layout.CS);
-    if (eip > limit) return 0;
-    const mode = state.get32(layout.MODE);
-    if (mode >>> MODE_SEGMENT_SHIFT === MODE_SEGMENT_UNCACHED) return 0;
-    let address: number;
-    try {
-      address = this.mmu.translate(linear, { write: false, user: (mode & MODE_USER) !== 0, fetch: true });
-    } catch (error) {
-      if (error instanceof GuestException) return 0;
-      throw error;
-    }
-    const frame = this.physical.frameOf(address);
-    if (frame < 0) return 0;
-    const offset = linear & 0xfff;
-    const pageLimit = Math.min(4096, offset + (limit - eip) + 1);
-    const record = this.code.block(frame, offset, Math.max(0, offset - eip), pageLimit, mode);
-    if (record === 0) return 0;
-    state.set32(layout.CODE_PAGE_EIP, eip - offset);
-    this.jumps.enter(linear, mode, record);
-    return record;
-  }
-
-  private resolve(eip: number): number {
-    const { state } = this;
-    state.eip = eip;
-    // Between two instructions: there is none to leave after.
-    this.record = 0;
-    // With the budget used up an event may come before the fetch: the fetch must not leave traces then.
-    if ((state.i32[layout.TICKS_LEFT >>> 2] as number) <= 0 || this.code.full) return 0;
-    return this.lookup();
-  }
-
-  private resolveLinked(eip: number, branch: number): number {
-    const { state } = this;
-    state.eip = eip;
-    this.record = 0;
-    const budget = (state.i32[layout.TICKS_LEFT >>> 2] as number) + (state.u8[branch + RECORD.remaining] as number) - 1;
-    if (budget <= 0 || this.code.full) return 0;
-    const page = state.get32(layout.CODE_PAGE_EIP);
-    const { staleCount } = this;
-    const remaining = state.u8[branch + RECORD.remaining] as number;
-    const record = this.lookup();
-    if (staleCount !== this.staleCount) {
-      // An accessed bit was set within decoded code, and another block may be where the branch was: what the branch gives
-      // back is read from there.
-      state.set32(layout.TICKS_LEFT, state.get32(layout.TICKS_LEFT) + remaining - (state.u8[branch + RECORD.remaining] as number));
-      return record;
-    }
-    if (record !== 0 && branch !== layout.STEP_RECORDS && state.get32(layout.CODE_PAGE_EIP) === page) {
-      state.set32(branch + RECORD.link, record);
-    }
-    return record;
-  }
-
   /** Forgets all blocks, and what leads to them. Only while no generated code is running. */
   private forgetCode(): void {
-    this.code.clear();
-    this.jumps.dropAll();
-    this.codeSegments.clear();
+    this.blocks.forget();
     this.modeChanged();
-  }
-
-  /** An instruction that leaves its page: fetches from the next page as stepping would. */
-  private crossing(record: number): number {
-    const { state } = this;
-    // What is undefined may lie well within its page: the next one is not looked at then.
-    if (!this.code.isCrossing(record)) return 0;
-    const eip = (state.get32(layout.CODE_PAGE_EIP) + (state.u16[(record + RECORD.offset) >>> 1] as number)) >>> 0;
-    const limit = state.segmentLimit(layout.CS);
-    if (eip + INSTRUCTION_LIMIT_BYTES - 1 > limit) return 0;
-    const next = (((state.segmentBase(layout.CS) + eip) & ~0xfff) + 0x1000) >>> 0;
-    let address: number;
-    const outer = this.record;
-    this.record = 0;
-    try {
-      address = this.mmu.translate(next, { write: false, user: state.cpl === 3, fetch: true });
-    } catch (error) {
-      if (error instanceof GuestException) return 0;
-      throw error;
-    } finally {
-      this.record = outer;
-    }
-    const frame = this.physical.frameOf(address);
-    return frame >= 0 && this.code.prepareCrossing(record, this.physical.hostAddress(frame)) ? 1 : 0;
   }
 
   private translationsDropped(page: number | undefined): void {
     const { state } = this;
-    if (page === undefined) this.jumps.dropAll();
-    else this.jumps.dropPage(page);
+    this.blocks.translationsDropped(page);
     if (this.record === 0) return;
     const current = (state.get32(layout.CODE_PAGE_EIP) + state.segmentBase(layout.CS)) >>> 0;
     if (page === undefined || page === current) this.leaveAfterCurrent();
@@ -608,7 +522,7 @@ export class Core implements Cpu, TickSource {
         (dataFlat ? MODE_DATA_FLAT : 0) |
         (limit === FLAT_LIMIT && base === 0 ? MODE_CODE_FLAT : 0) |
         (user ? MODE_USER : 0) |
-        (this.codeSegments.numberOf(base, limit) << MODE_SEGMENT_SHIFT),
+        (this.blocks.segments.numberOf(base, limit) << MODE_SEGMENT_SHIFT),
     );
     state.set32(layout.STACK_FLAT, dataFlat && stack32 ? 1 : 0);
     this.updateCareful();
