@@ -6,7 +6,7 @@
  * Shell Command Language): a busy host hardly changes that, while it changes how long one waits.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -106,26 +106,30 @@ export function childSeconds(times: string): number {
   return (parts[0] as number) + (parts[1] as number);
 }
 
-async function runOnce(command: readonly string[]): Promise<Cost> {
+async function runOnce(command: readonly string[], outputFile: string): Promise<Cost> {
   const startMs = performance.now();
+  // A pipe may be full, and how QEMU takes that is not in its log: its replay fails. A file is never full.
+  const output = openSync(outputFile, 'w');
   // The shell waits for the command and tells on another descriptor what it cost.
   const child = spawn('/bin/sh', ['-c', '"$@"; status=$?; times >&3; exit $status', 'sh', ...command], {
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', output, 'pipe', 'pipe'],
     timeout: timeoutMs,
   });
-  const texts = ['', '', '', ''];
-  for (const descriptor of [1, 2, 3] as const) {
-    child.stdio[descriptor]?.on('data', (piece: Buffer) => {
-      texts[descriptor] += piece.toString('latin1');
-    });
-  }
+  closeSync(output);
+  let complaints = '';
+  let times = '';
+  child.stdio[2]?.on('data', (piece: Buffer) => {
+    complaints += piece.toString();
+  });
+  child.stdio[3]?.on('data', (piece: Buffer) => {
+    times += piece.toString();
+  });
   const status = await new Promise<number | string | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (status, signal) => resolve(signal ?? status));
   });
   const wallSeconds = (performance.now() - startMs) / 1000;
-  const [, output = '', complaints = '', times = ''] = texts;
-  if (status !== 0 || !output.includes(sign)) {
+  if (status !== 0 || !readFileSync(outputFile, 'latin1').includes(sign)) {
     throw new Error(`ended with ${status}: ${complaints.trim().split('\n').at(-1) || 'the guest did not finish its script'}`);
   }
   return { cpuSeconds: childSeconds(times), wallSeconds };
@@ -160,7 +164,7 @@ export async function measureLinux(
         onRound(`${boot.name}: ${name}, round ${round} of ${once ? 1 : rounds}`);
         const logFile = join(folder, log ?? 'none');
         try {
-          costs.push(await runOnce(command(boot, logFile)));
+          costs.push(await runOnce(command(boot, logFile), join(folder, 'output')));
           if (log !== undefined) logBytes[log] = statSync(logFile).size;
         } catch (error) {
           onFailure(`${boot.name}: ${name} ${error instanceof Error ? error.message : String(error)}`);
