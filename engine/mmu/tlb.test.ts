@@ -9,11 +9,21 @@ import { createMachine, type Machine } from '../machine.js';
 const MEMORY_BYTES = 1 << 20;
 const CODE = 0x10000;
 const DIRECTORY = 0x18000;
+/** Of PAE. */
+const POINTERS = 0x19000;
 /** Frames that serve as page tables and as data, in any mixture. */
 const FRAMES = 0x20000;
 const FRAME_COUNT = 8;
 const DIRECTORIES = [1, 2, 3] as const;
-const INDEXES = [0, 1, 1023] as const;
+const INDEXES = [0, 1, 'last'] as const;
+
+/** 32-bit paging and PAE differ in these. */
+const FORMATS = {
+  plain: { entryBytes: 4, entries: 1024, directoryShift: 22, cr3: DIRECTORY, cr4: 0x10 },
+  pae: { entryBytes: 8, entries: 512, directoryShift: 21, cr3: POINTERS, cr4: 0x20 },
+} as const;
+type Format = (typeof FORMATS)[keyof typeof FORMATS];
+const at = (index: number | 'last', count: number): number => (index === 'last' ? count - 1 : index);
 
 /** Stubs at 16-byte distances; each ends with OUT F4, AL. */
 const STUBS = {
@@ -55,50 +65,61 @@ const DIRECTORY_ENTRY = fc.oneof(
   ENTRY,
   FLAGS.map((flags) => flags | PS),
 );
-const LINEAR = fc
-  .tuple(fc.constantFrom(...DIRECTORIES), fc.constantFrom(...INDEXES, 0x20, 0x21), fc.constantFrom(...INDEXES))
-  .map(([directory, index, word]) => ((directory << 22) | (index << 12) | (word << 2)) >>> 0);
-const SLOT = fc.oneof(
-  fc.record({ at: fc.constantFrom(...DIRECTORIES).map((n) => DIRECTORY + 4 * n), entry: DIRECTORY_ENTRY }),
-  fc.record({ at: fc.tuple(FRAME, fc.constantFrom(...INDEXES)).map(([frame, n]) => frame + 4 * n), entry: ENTRY }),
-);
-const STEP = fc.oneof(
-  fc.record({ kind: fc.constant('guest' as const), slot: SLOT }),
-  fc.record({ kind: fc.constant('busMaster' as const), slot: SLOT }),
-  fc.record({ kind: fc.constant('read' as const), linear: LINEAR }),
-  fc.record({ kind: fc.constant('read' as const), linear: LINEAR }),
-  fc.record({ kind: fc.constant('write' as const), linear: LINEAR, value: ENTRY }),
-  fc.record({ kind: fc.constant('write' as const), linear: LINEAR, value: ENTRY }),
-  fc.record({ kind: fc.constant('reload' as const) }),
-);
+const linearOf = ({ entries, directoryShift }: Format): fc.Arbitrary<number> =>
+  fc
+    .tuple(fc.constantFrom(...DIRECTORIES), fc.constantFrom(...INDEXES, 0x20, 0x21), fc.constantFrom(...INDEXES))
+    .map(([directory, index, word]) => ((directory << directoryShift) | (at(index, entries) << 12) | (at(word, 1024) << 2)) >>> 0);
+const slotOf = ({ entryBytes, entries }: Format) =>
+  fc.oneof(
+    fc.record({ at: fc.constantFrom(...DIRECTORIES).map((n) => DIRECTORY + entryBytes * n), entry: DIRECTORY_ENTRY }),
+    fc.record({ at: fc.tuple(FRAME, fc.constantFrom(...INDEXES)).map(([frame, n]) => frame + entryBytes * at(n, entries)), entry: ENTRY }),
+  );
+const stepOf = (format: Format) =>
+  fc.oneof(
+    fc.record({ kind: fc.constant('guest' as const), slot: slotOf(format) }),
+    fc.record({ kind: fc.constant('busMaster' as const), slot: slotOf(format) }),
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('read' as const), linear: linearOf(format) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('write' as const), linear: linearOf(format), value: ENTRY }) },
+    fc.record({ kind: fc.constant('reload' as const) }),
+  );
 
 /** Physical address, or undefined for a page fault; by the tables as they stand in memory. */
-function translate({ memory }: Machine, linear: number, write: boolean, writeProtect: boolean): number | undefined {
-  const allowed = (rights: number): boolean => (rights & P) !== 0 && (!write || !writeProtect || (rights & RW) !== 0);
-  const pde = memory.read32(DIRECTORY + (linear >>> 22) * 4);
+function translate({ memory }: Machine, format: Format, linear: number, write: boolean, writeProtect: boolean): number | undefined {
+  const { entryBytes, entries, directoryShift } = format;
+  const pageMask = 2 ** directoryShift - 1;
+  // Bits 32 to 35 are address bits, those above are reserved.
+  const highOf = (entry: number): number => (entryBytes === 8 ? memory.read32(entry + 4) : 0);
+  const allowed = (rights: number, ...highs: number[]): boolean =>
+    (rights & P) !== 0 && highs.every((high) => high < 16) && (!write || !writeProtect || (rights & RW) !== 0);
+  const pdeAt = DIRECTORY + (linear >>> directoryShift) * entryBytes;
+  const pde = memory.read32(pdeAt);
   if (!(pde & P)) return undefined;
-  if (pde & PS) return allowed(pde) ? linear & 0x3f_ffff : undefined;
-  const pte = memory.read32((pde & ~0xfff) + ((linear >>> 12) & 0x3ff) * 4);
-  return allowed(pde & pte) ? (pte & ~0xfff) | (linear & 0xfff) : undefined;
+  if (pde & PS) return allowed(pde, highOf(pdeAt)) ? linear & pageMask : undefined;
+  const pteAt = (pde & ~0xfff) + ((linear >>> 12) & (entries - 1)) * entryBytes;
+  const pte = memory.read32(pteAt);
+  return allowed(pde & pte, highOf(pdeAt), highOf(pteAt))
+    ? highOf(pteAt) * 2 ** 32 + (((pte & ~0xfff) | (linear & 0xfff)) >>> 0)
+    : undefined;
 }
 
-it('shows every change of a page table at once', () => {
+it.each(Object.entries(FORMATS))('shows every change of a page table at once: %s', (_name, format) => {
   const machine = boot();
   const start = machine.save();
   let faults = 0;
   let hits = 0;
   fc.assert(
-    fc.property(fc.boolean(), fc.array(STEP, { minLength: 20, maxLength: 60 }), (writeProtect, steps) => {
+    fc.property(fc.boolean(), fc.array(stepOf(format), { minLength: 20, maxLength: 60 }), (writeProtect, steps) => {
       machine.restore(start);
       const { memory, registers } = machine;
-      // Linear addresses below 4 MiB are physical ones, in one large page.
+      // The lowest linear addresses are physical ones, in one large page.
       memory.write32(DIRECTORY, P | RW | PS);
+      memory.write32(POINTERS, DIRECTORY | P);
       // Something to begin with: the second directory entry's table is the first frame, which maps the frames.
-      memory.write32(DIRECTORY + 4, FRAMES | P | RW);
+      memory.write32(DIRECTORY + format.entryBytes, FRAMES | P | RW);
       INDEXES.forEach((index, i) => {
-        memory.write32(FRAMES + 4 * index, (FRAMES + (i + 1) * 0x1000) | P | RW);
+        memory.write32(FRAMES + format.entryBytes * at(index, format.entries), (FRAMES + (i + 1) * 0x1000) | P | RW);
       });
-      expect(call(machine, 'start', { eax: DIRECTORY, ebx: 0x10, ecx: 0x8000_0011 | (writeProtect ? WP : 0) })).toBe(true);
+      expect(call(machine, 'start', { eax: format.cr3, ebx: format.cr4, ecx: 0x8000_0011 | (writeProtect ? WP : 0) })).toBe(true);
       for (const step of steps) {
         if (step.kind === 'guest') expect(call(machine, 'write', { eax: step.slot.entry, ebx: step.slot.at })).toBe(true);
         else if (step.kind === 'busMaster') memory.write32(step.slot.at, step.slot.entry);
@@ -106,7 +127,7 @@ it('shows every change of a page table at once', () => {
         else {
           const write = step.kind === 'write';
           const { linear } = step;
-          const physical = translate(machine, linear, write, writeProtect);
+          const physical = translate(machine, format, linear, write, writeProtect);
           if (physical === undefined) faults++;
           else hits++;
           const done = call(machine, step.kind, { eax: write ? step.value : 0x1234_5678, ebx: linear });
