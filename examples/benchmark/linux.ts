@@ -158,7 +158,9 @@ export async function measureLinux(
   const logBytes: Partial<Record<'trace' | 'rr', number>> = {};
   try {
     for (let round = 1; round <= rounds; round++) {
-      for (const [contestant, costs] of taken) {
+      // Every other round goes backwards: who comes first has no advantage.
+      const order = round % 2 === 1 ? [...taken] : [...taken].reverse();
+      for (const [contestant, costs] of order) {
         const { name, log, once = false, command } = contestant;
         if (once && round > 1) continue;
         onRound(`${boot.name}: ${name}, round ${round} of ${once ? 1 : rounds}`);
@@ -188,16 +190,14 @@ export async function measureLinux(
   return { boot: boot.name, title: boot.title, results };
 }
 
-/** The median over the rounds of how many times as much one needed as the other in the same round. */
-export function pairedRatio(results: readonly LinuxResult[], numerator: string, denominator: string): number | undefined {
-  const roundsOf = (name: string): readonly Cost[] => results.find((result) => result.name === name)?.rounds ?? [];
-  const below = roundsOf(denominator);
-  return median(roundsOf(numerator).flatMap(({ cpuSeconds }, i) => (below[i] === undefined ? [] : [cpuSeconds / below[i].cpuSeconds])));
+/** How many times as much processor time one needs as the other. */
+export function cpuRatio(results: readonly LinuxResult[], numerator: string, denominator: string): number | undefined {
+  const [above, below] = [numerator, denominator].map((wanted) => results.find(({ name }) => name === wanted)?.cpuSeconds);
+  return above === undefined || below === undefined ? undefined : above / below;
 }
 
 /** Seconds, the ratio to `replay86 run`, the size of the log; and what recording and replaying cost. */
 export function linuxTable({ title, results }: LinuxReport): string {
-  const run = results.find(({ name }) => name === 'run');
   const line = (name: string, ...values: string[]): string =>
     (name.padEnd(14) + values.map((value) => value.padStart(12)).join('')).trimEnd();
   const rows = results.map(({ name, cpuSeconds, wallSeconds, logBytes }) =>
@@ -205,18 +205,18 @@ export function linuxTable({ title, results }: LinuxReport): string {
       name,
       cpuSeconds.toFixed(2),
       wallSeconds.toFixed(2),
-      run === undefined ? '-' : `${(cpuSeconds / run.cpuSeconds).toFixed(2)}x`,
+      `${(cpuRatio(results, name, 'run') ?? Number.NaN).toFixed(2)}x`,
       logBytes === undefined ? '' : String(logBytes),
     ),
   );
   const overhead = (text: string, ratio: number | undefined): string[] =>
-    ratio === undefined ? [] : [`${text}: ${((ratio - 1) * 100).toFixed(1)} % (median of the rounds)`];
+    ratio === undefined ? [] : [`${text}: ${((ratio - 1) * 100).toFixed(1)} %`];
   return [
     title,
     line('', 'CPU s', 'wall s', 'CPU to run', 'log bytes'),
     ...rows,
-    ...overhead('recording over running', pairedRatio(results, 'record', 'run')),
-    ...overhead('replaying over recording', pairedRatio(results, 'replay', 'record')),
-    ...overhead('QEMU recording over -icount', pairedRatio(results, 'QEMU record', 'QEMU icount')),
+    ...overhead('recording over running', cpuRatio(results, 'record', 'run')),
+    ...overhead('replaying over recording', cpuRatio(results, 'replay', 'record')),
+    ...overhead('QEMU recording over -icount', cpuRatio(results, 'QEMU record', 'QEMU icount')),
   ].join('\n');
 }
