@@ -57,11 +57,14 @@ function call(machine: Machine, stub: Stub, registers: { eax?: number; ebx?: num
   return reason.kind === 'debugExit';
 }
 
-const FRAME = fc.integer({ min: 0, max: FRAME_COUNT - 1 }).map((n) => FRAMES + n * 0x1000);
+/** Mostly the first frames are tables, one for each directory entry, and the others are data. */
+const frameFrom = (first: number) => fc.integer({ min: first, max: FRAME_COUNT - 1 }).map((n) => FRAMES + n * 0x1000);
+const FRAME = fc.oneof({ weight: 4, arbitrary: frameFrom(DIRECTORIES.length) }, { weight: 1, arbitrary: frameFrom(0) });
+const TABLE = fc.integer({ min: 0, max: DIRECTORIES.length - 1 }).map((n) => FRAMES + n * 0x1000);
 const FLAGS = fc.constantFrom(P, P | RW, P | RW, 0);
 const ENTRY = fc.tuple(FRAME, FLAGS).map(([frame, flags]) => frame | flags);
 const DIRECTORY_ENTRY = fc.oneof(
-  ENTRY,
+  fc.tuple(TABLE, FLAGS).map(([frame, flags]) => frame | flags),
   ENTRY,
   FLAGS.map((flags) => flags | PS),
 );
@@ -72,7 +75,7 @@ const linearOf = ({ entries, directoryShift }: Format): fc.Arbitrary<number> =>
 const slotOf = ({ entryBytes, entries }: Format) =>
   fc.oneof(
     fc.record({ at: fc.constantFrom(...DIRECTORIES).map((n) => DIRECTORY + entryBytes * n), entry: DIRECTORY_ENTRY }),
-    fc.record({ at: fc.tuple(FRAME, fc.constantFrom(...INDEXES)).map(([frame, n]) => frame + entryBytes * at(n, entries)), entry: ENTRY }),
+    fc.record({ at: fc.tuple(TABLE, fc.constantFrom(...INDEXES)).map(([frame, n]) => frame + entryBytes * at(n, entries)), entry: ENTRY }),
   );
 const stepOf = (format: Format) =>
   fc.oneof(
@@ -114,11 +117,20 @@ it.each(Object.entries(FORMATS))('shows every change of a page table at once: %s
       // The lowest linear addresses are physical ones, in one large page.
       memory.write32(DIRECTORY, P | RW | PS);
       memory.write32(POINTERS, DIRECTORY | P);
-      // Something to begin with: the second directory entry's table is the first frame, which maps the frames.
-      memory.write32(DIRECTORY + format.entryBytes, FRAMES | P | RW);
-      INDEXES.forEach((index, i) => {
-        memory.write32(FRAMES + format.entryBytes * at(index, format.entries), (FRAMES + (i + 1) * 0x1000) | P | RW);
+      // To begin with, every directory entry has its table and every entry its page; the words of the pages differ.
+      DIRECTORIES.forEach((n, i) => {
+        const table = FRAMES + i * 0x1000;
+        memory.write32(DIRECTORY + format.entryBytes * n, table | P | RW);
+        for (const [j, index] of INDEXES.entries()) {
+          memory.write32(
+            table + format.entryBytes * at(index, format.entries),
+            (FRAMES + (DIRECTORIES.length + ((i + j) % 5)) * 0x1000) | P | RW,
+          );
+        }
       });
+      for (let n = DIRECTORIES.length; n < FRAME_COUNT; n++) {
+        for (const word of INDEXES) memory.write32(FRAMES + n * 0x1000 + 4 * at(word, 1024), FRAMES | (n << 8));
+      }
       expect(call(machine, 'start', { eax: format.cr3, ebx: format.cr4, ecx: 0x8000_0011 | (writeProtect ? WP : 0) })).toBe(true);
       for (const step of steps) {
         if (step.kind === 'guest') expect(call(machine, 'write', { eax: step.slot.entry, ebx: step.slot.at })).toBe(true);
@@ -140,7 +152,7 @@ it.each(Object.entries(FORMATS))('shows every change of a page table at once: %s
         }
       }
     }),
-    { seed: 20261122, numRuns: 40 },
+    { seed: 20261122, numRuns: 150 },
   );
   expect(Math.min(faults, hits)).toBeGreaterThan(100);
 });
