@@ -83,6 +83,10 @@ const stepOf = (format: Format) =>
     fc.record({ kind: fc.constant('busMaster' as const), slot: slotOf(format) }),
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('read' as const), linear: linearOf(format) }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('write' as const), linear: linearOf(format), value: ENTRY }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constant('change' as const), linear: linearOf(format), frame: FRAME, reload: fc.boolean() }),
+    },
     fc.record({ kind: fc.constant('reload' as const) }),
   );
 
@@ -139,10 +143,18 @@ it.each(Object.entries(FORMATS))('shows every change of a page table at once: %s
         else {
           const write = step.kind === 'write';
           const { linear } = step;
+          if (step.kind === 'change') {
+            // Read, let the guest itself change the entry behind it, read again.
+            if (step.reload) expect(call(machine, 'reload', {})).toBe(true);
+            call(machine, 'read', { ebx: linear });
+            const pde = memory.read32(DIRECTORY + (linear >>> format.directoryShift) * format.entryBytes);
+            const entry = (pde & 0xf_f000) + ((linear >>> 12) & (format.entries - 1)) * format.entryBytes;
+            if ((pde & (P | PS)) === P) expect(call(machine, 'write', { eax: step.frame | P | RW, ebx: entry })).toBe(true);
+          }
           const physical = translate(machine, format, linear, write, writeProtect);
           if (physical === undefined) faults++;
           else hits++;
-          const done = call(machine, step.kind, { eax: write ? step.value : 0x1234_5678, ebx: linear });
+          const done = call(machine, write ? 'write' : 'read', { eax: write ? step.value : 0x1234_5678, ebx: linear });
           expect([linear, done]).toEqual([linear, physical !== undefined]);
           if (physical === undefined) expect(registers.get('cr2')).toBe(linear);
           else if (write) {
