@@ -2,10 +2,11 @@
  * The PC put together: CPU, memory, devices, clock. `run` executes until something happens that an embedder wants to
  * know of, and says what it was.
  */
+
+import { Devices } from './board.js';
 import { BOARD_ACPI_ADDRESS } from './boot/acpi-placement.js';
 import type { BootState } from './boot/boot-state.js';
 import { loadBoot } from './boot/load.js';
-import { Devices } from './board.js';
 import { Clock } from './clock/clock.js';
 import type { AcceptedInterrupt, ExitReason, MachineConfig, RunUntil } from './config.js';
 import { Core } from './cpu/core.js';
@@ -122,7 +123,12 @@ export class Machine {
     this.devices.pic.onIntrChange = (intr) => this.core.setInterruptPending(intr);
     this.devices.ports.onUnclaimed = (access) => this.onUnclaimed?.(access);
     this.physical.onUnclaimed = (access) => this.onUnclaimed?.(access);
-    this.digests = new MachineDigest(exported.functions as NonNullable<typeof exported.functions>, this.physical, this.core.mmu.tlb, memory);
+    this.digests = new MachineDigest(
+      exported.functions as NonNullable<typeof exported.functions>,
+      this.physical,
+      this.core.mmu.tlb,
+      memory,
+    );
     this.memory = this.physical;
     this.screen = this.devices.vga;
     this.registers = new Registers(this.core);
@@ -306,16 +312,20 @@ export class Machine {
   /** Puts a snapshot back. The machine must have the configuration it was taken from. @throws StateError */
   restore(state: MachineState): void {
     const { cpu, skippedNs, pendingReset, devices, memoryBytes, frames, contents } = state;
-    if (memoryBytes !== this.physical.ramBytes) throw new StateError(`the snapshot is of a machine with ${String(memoryBytes)} bytes of memory`);
-    if (typeof skippedNs !== 'number' || !Array.isArray(frames) || !(contents instanceof Uint8Array)) throw new StateError('the snapshot is incomplete');
+    if (memoryBytes !== this.physical.ramBytes)
+      throw new StateError(`the snapshot is of a machine with ${String(memoryBytes)} bytes of memory`);
+    if (typeof skippedNs !== 'number' || !Array.isArray(frames) || !(contents instanceof Uint8Array))
+      throw new StateError('the snapshot is incomplete');
     if (contents.length !== frames.length * 4096) throw new StateError('the snapshot has not as many frames as it says');
-    if (pendingReset !== 'none' && pendingReset !== 'cpu' && pendingReset !== 'system') throw new StateError('the snapshot has no pendingReset');
+    if (pendingReset !== 'none' && pendingReset !== 'cpu' && pendingReset !== 'system')
+      throw new StateError('the snapshot has no pendingReset');
     const isObject = (value: StateValue | undefined): value is DeviceState =>
       typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
     if (!isObject(cpu) || !isObject(devices)) throw new StateError('the snapshot has no CPU or no devices');
     const { physical } = this;
     for (const frame of frames) {
-      if (typeof frame !== 'number' || !Number.isInteger(frame) || frame < 0 || frame >= physical.frames) throw new StateError(`the snapshot has a frame ${String(frame)}`);
+      if (typeof frame !== 'number' || !Number.isInteger(frame) || frame < 0 || frame >= physical.frames)
+        throw new StateError(`the snapshot has a frame ${String(frame)}`);
     }
     for (let frame = 0; frame < physical.frames; frame++) this.frameBytes(frame).fill(0);
     frames.forEach((frame, i) => {
@@ -324,7 +334,8 @@ export class Machine {
     for (let frame = 0; frame < physical.frames; frame++) physical.frameFlags[frame] = (physical.frameFlags[frame] as number) | FRAME.dirty;
     this.clock.skippedNs = skippedNs;
     restoreCpu(this.core, cpu);
-    if (!Number.isSafeInteger(skippedNs) || skippedNs < 0 || !Number.isSafeInteger(this.clock.nowNs)) throw new StateError(`the snapshot has no time ${skippedNs}`);
+    if (!Number.isSafeInteger(skippedNs) || skippedNs < 0 || !Number.isSafeInteger(this.clock.nowNs))
+      throw new StateError(`the snapshot has no time ${skippedNs}`);
     for (const device of this.devices.all) {
       const saved = devices[device.name];
       if (!isObject(saved)) throw new StateError(`the snapshot lacks the device ${device.name}`);
@@ -341,11 +352,14 @@ function checkConfig(config: MachineConfig, memoryBytes: number, nsPerTick: numb
   if (!Number.isInteger(memoryBytes) || memoryBytes % 4096 !== 0 || memoryBytes < MIB || memoryBytes > MEMORY_LIMIT_BYTES) {
     throw new ConfigError(`memoryBytes must be a multiple of 4096 from ${MIB} to ${MEMORY_LIMIT_BYTES}, not ${memoryBytes}`);
   }
-  if (!Number.isInteger(nsPerTick) || nsPerTick < 1 || nsPerTick > 1_000_000) throw new ConfigError(`nsPerTick must be a whole number from 1 to 1000000, not ${nsPerTick}`);
+  if (!Number.isInteger(nsPerTick) || nsPerTick < 1 || nsPerTick > 1_000_000)
+    throw new ConfigError(`nsPerTick must be a whole number from 1 to 1000000, not ${nsPerTick}`);
   const seed = config.seed ?? DEFAULTS.seed;
-  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffff_ffff) throw new ConfigError(`seed must be an unsigned 32-bit number, not ${seed}`);
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffff_ffff)
+    throw new ConfigError(`seed must be an unsigned 32-bit number, not ${seed}`);
   const epoch = config.epochSeconds ?? DEFAULTS.epochSeconds;
-  if (!Number.isSafeInteger(epoch) || epoch < 0) throw new ConfigError(`epochSeconds must be a whole number of seconds since 1970, not ${epoch}`);
+  if (!Number.isSafeInteger(epoch) || epoch < 0)
+    throw new ConfigError(`epochSeconds must be a whole number of seconds since 1970, not ${epoch}`);
 }
 
 /** Builds a machine and loads its boot images. @throws ConfigError, BootError */

@@ -3,8 +3,8 @@
  * far it may run and asks it to look at interrupts at the right tick.
  */
 import type { TickSource } from '../clock/clock.js';
-import { type Form, hostSemanticsName } from '../isa/definition.js';
 import { Decoder, INSTRUCTION_LIMIT_BYTES } from '../isa/decoder.js';
+import { type Form, hostSemanticsName } from '../isa/definition.js';
 import type { OpcodeMap } from '../isa/opcode-map.js';
 import { BLOCK_LIMIT, HANDLER, RECORD } from '../isa/record.js';
 import { numericErrorLine } from '../isa/x87/error-line.js';
@@ -17,17 +17,25 @@ import type { RuntimeImport } from '../translate/runtime.js';
 import { BlockFinder } from './block-finder.js';
 import { writeRecord } from './code-cache.js';
 import { SIGNATURE } from './cpuid.js';
-import { breakpointsEnabled, dataBreakpoints, debugTrap, DR6_SINGLE_STEP, instructionBreakpoint, portBreakpoints, resetDebugRegisters } from './debug.js';
+import {
+  breakpointsEnabled,
+  DR6_SINGLE_STEP,
+  dataBreakpoints,
+  debugTrap,
+  instructionBreakpoint,
+  portBreakpoints,
+  resetDebugRegisters,
+} from './debug.js';
 import { GuestException, generalProtection, invalidOpcode, VECTOR } from './exceptions.js';
 import type { Cpu, HostSemantics } from './host-instruction.js';
-import { acceptInterrupt, raise, type RaiseResult } from './interrupts.js';
+import { acceptInterrupt, type RaiseResult, raise } from './interrupts.js';
 import * as layout from './layout.js';
 import { MODE_CODE_32, MODE_CODE_FLAT, MODE_DATA_FLAT, MODE_SEGMENT_SHIFT, MODE_STACK_32, MODE_USER } from './mode.js';
 import { MSR, resetMsrs } from './msr.js';
 import { RecordView } from './record-view.js';
 import { checkedLinear } from './segmentation.js';
 import { memorySlowPaths } from './slow-paths.js';
-import { ATTRIBUTE, CR0, CpuState, EFLAG, type SegmentCache } from './state.js';
+import { ATTRIBUTE, CpuState, CR0, EFLAG, type SegmentCache } from './state.js';
 import { systemSemantics } from './system-semantics.js';
 
 /** What the CPU needs of the board. */

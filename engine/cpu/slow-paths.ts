@@ -31,8 +31,7 @@ export function memorySlowPaths(
       guarded(record, () => mmu.readInto(linear >>> 0, bytes, isUser(), state.u8, layout.SCRATCH)),
     slowStore: (linear: number, bytes: number, record: number) =>
       guarded(record, () => mmu.writeFrom(linear >>> 0, bytes, isUser(), state.u8, layout.SCRATCH)),
-    slowProbeWrite: (linear: number, bytes: number, record: number) =>
-      guarded(record, () => mmu.probeWrite(linear >>> 0, bytes, isUser())),
+    slowProbeWrite: (linear: number, bytes: number, record: number) => guarded(record, () => mmu.probeWrite(linear >>> 0, bytes, isUser())),
     slowPush: (value: number, bytes: number, record: number) =>
       guarded(record, () => {
         const stack = currentStackWriter(cpu);

@@ -132,22 +132,51 @@ class Guest {
       const type = other ? access ^ random.pick([0, 1, 2, 4, 0x20, 0x60, 0x80]) : access;
       return [low, (flags << 16) | (type << 8)];
     };
-    this.put32(GDT + 8, ...descriptor(0x9b), ...descriptor(0x93), ...descriptor(0xfb), ...descriptor(0xf3), TSS << 16 | 0x2fff, 0x8b00, ...descriptor(0x9f));
+    this.put32(
+      GDT + 8,
+      ...descriptor(0x9b),
+      ...descriptor(0x93),
+      ...descriptor(0xfb),
+      ...descriptor(0xf3),
+      (TSS << 16) | 0x2fff,
+      0x8b00,
+      ...descriptor(0x9f),
+    );
     this.put32(LDT + 8, ...descriptor(0x9b));
     // The descriptor that the code segment came from, unless it has changed since.
-    if (random.chance(80)) this.put32(GDT + (codeSelector & 0xf8), 0xffff, 0x000f_0000 | ((codeAttributes & 0xf000) << 8) | ((codeAttributes & 0xff) << 8));
+    if (random.chance(80))
+      this.put32(GDT + (codeSelector & 0xf8), 0xffff, 0x000f_0000 | ((codeAttributes & 0xf000) << 8) | ((codeAttributes & 0xff) << 8));
     for (let vector = 0; vector < VECTORS; vector++) {
-      const selector = random.chance(90) ? random.pick([0x08, 0x08, 0x09, 0x0b, codeSelector]) : random.pick([0, 0x0c, 0x18, 0x1b, 0x30, 0x10, 0x38]);
+      const selector = random.chance(90)
+        ? random.pick([0x08, 0x08, 0x09, 0x0b, codeSelector])
+        : random.pick([0, 0x0c, 0x18, 0x1b, 0x30, 0x10, 0x38]);
       const access = random.chance(90) ? random.pick([0x8e, 0x8f, 0xee, 0xef]) : random.pick([0x0e, 0x86, 0x87, 0xe6, 0x85, 0x8c, 0xae]);
       this.put32(IDT + vector * 8, anyCode() | (selector << 16), access << 8);
     }
     this.put32(TSS + 4, STACK + 0x1800, 0x10);
     const flagsImage = (): number =>
       random.pick([2, 0x202, 0x246, 0xad7, 0x3202, 0x3002, 0x200ed7, 0x4002, 0x40202, 0x102, 0x10202, 0x20202, 0x180202]);
-    for (let at = STACK; at < STACK + STACK_BYTES; at += 12) this.put32(at, anyCode(), random.chance(75) ? codeSelector : random.pick([0x08, 0x1b, 0x0b, 0x30, 0x0c]), flagsImage());
+    for (let at = STACK; at < STACK + STACK_BYTES; at += 12)
+      this.put32(at, anyCode(), random.chance(75) ? codeSelector : random.pick([0x08, 0x1b, 0x0b, 0x30, 0x0c]), flagsImage());
     for (let at = CODE; at < CODE + CODE_BYTES + 16; ) {
       const instruction = random.chance(85)
-        ? random.pick([[0xfa], [0xfb], [0x9c], [0x9d], [0xcf], [0xcf], [0xcd, random.below(VECTORS)], [0xcd, random.below(VECTORS)], [0x0f, 0x31], [0x0f, 0x31], [0x0f, 0x30], [0xec], [0xee], [0xe4, random.below(256)], [0xe7, random.below(256)]])
+        ? random.pick([
+            [0xfa],
+            [0xfb],
+            [0x9c],
+            [0x9d],
+            [0xcf],
+            [0xcf],
+            [0xcd, random.below(VECTORS)],
+            [0xcd, random.below(VECTORS)],
+            [0x0f, 0x31],
+            [0x0f, 0x31],
+            [0x0f, 0x30],
+            [0xec],
+            [0xee],
+            [0xe4, random.below(256)],
+            [0xe7, random.below(256)],
+          ])
         : random.pick([[0x66, 0x9d], [0x66, 0x9c], [0x66, 0xcf], [0x66, 0xef], [0xed], [0xcc], [0x90], [0x90], [0xf9]]);
       ram.set(instruction, at);
       at += instruction.length;
@@ -179,7 +208,8 @@ class Guest {
     state.eip = CODE;
     // Linear addresses are physical ones, but for the two pages of the stack.
     this.put32(DIRECTORY, TABLE | 7);
-    for (let page = 0; page < RAM_BYTES >>> 12; page++) this.put32(TABLE + 4 * page, ((page === 8 || page === 9 ? page ^ 1 : page) << 12) | 7);
+    for (let page = 0; page < RAM_BYTES >>> 12; page++)
+      this.put32(TABLE + 4 * page, ((page === 8 || page === 9 ? page ^ 1 : page) << 12) | 7);
     state.set32(layout.CR3, DIRECTORY);
     if (mode !== 'real' && random.chance(60)) state.set32(layout.CR0, state.cr0 | CR0.pg);
     core.dropCaches();
@@ -223,7 +253,8 @@ test('generated cases do what the host semantics do', () => {
     quick.runTo(tick);
     host.runTo(tick);
     const same = Buffer.compare(quick.ram, host.ram) === 0;
-    if (!same || quick.registers() !== host.registers()) expect.fail(`seed ${seed}, tick ${tick}\n${quick.registers()}\n${host.registers()}`);
+    if (!same || quick.registers() !== host.registers())
+      expect.fail(`seed ${seed}, tick ${tick}\n${quick.registers()}\n${host.registers()}`);
   }
   // The generated cases are in use, and are not all there is.
   expect(quick.hostCalls).toBeLessThan(host.hostCalls * 0.7);

@@ -115,7 +115,11 @@ function requireSameCode(c: Context, selector: I32): void {
   const segment = layout.segmentAddress(layout.CS);
   hostWhen(
     c,
-    selector.ne(c.cell32(segment + layout.SEGMENT.selector)).or(selector.and(3).ne(privilege(c))).or(selector.and(4)).or(selector.and(0xfff8).eqz()),
+    selector
+      .ne(c.cell32(segment + layout.SEGMENT.selector))
+      .or(selector.and(3).ne(privilege(c)))
+      .or(selector.and(4))
+      .or(selector.and(0xfff8).eqz()),
   );
   const host = descriptorHost(c, layout.GDTR_BASE, layout.GDTR_LIMIT, selector.and(0xfff8));
   const high = c.let(load32(host, 4));
@@ -141,7 +145,13 @@ export const int: Semantics = (c) => {
   const gate = descriptorHost(c, layout.IDTR_BASE, layout.IDTR_LIMIT, c.let(c.immediate.and(0xff).shl(3)));
   const low = c.let(load32(gate));
   const high = c.let(load32(gate, 4));
-  hostWhen(c, high.and(GATE_32.mask).ne(GATE_32.value).or(high.shrU(13).and(3).ltU(privilege(c))));
+  hostWhen(
+    c,
+    high
+      .and(GATE_32.mask)
+      .ne(GATE_32.value)
+      .or(high.shrU(13).and(3).ltU(privilege(c))),
+  );
   requireSameCode(c, c.let(low.shrU(16).and(0xfffc).or(privilege(c))));
   const pointer = c.let(c.cell32(layout.ESP).sub(12));
   const stack = bytesWithinPage(c, pointer, 12, (linear) => c.hostPage(linear, true));
@@ -149,7 +159,10 @@ export const int: Semantics = (c) => {
   c.f.emit(store32(stack, c.cell32(layout.segmentAddress(layout.CS) + layout.SEGMENT.selector), 4));
   c.f.emit(store32(stack, c.nextEip()));
   c.setRegister(ESP, 32, pointer);
-  const keepsInterrupts = high.and(GATE_32.trap).ne(0).shl(31 - Math.clz32(EFLAG.if));
+  const keepsInterrupts = high
+    .and(GATE_32.trap)
+    .ne(0)
+    .shl(31 - Math.clz32(EFLAG.if));
   c.setCell32(layout.EFLAGS_SYSTEM, flags.and(keepsInterrupts.or(~(EFLAG.if | EFLAG.nt))));
   c.jump(c.let(low.and(0xffff).or(high.and(0xffff_0000))));
 };

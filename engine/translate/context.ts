@@ -17,20 +17,8 @@ import type { Form, Operand, OperandSize } from '../isa/definition.js';
 import { operandBits } from '../isa/definition.js';
 import type { Code } from '../wasm/bytes.js';
 import type { FunctionBuilder, FunctionReference, Local } from '../wasm/function-builder.js';
-import {
-  load8U,
-  load16U,
-  load32,
-  load64,
-  load128,
-  loadF64,
-  store8,
-  store16,
-  store32,
-  store64,
-  store128,
-} from '../wasm/memory-access.js';
-import { type F64, I32, I64, select, TYPE_I32, TYPE_I64, TYPE_V128, V128 } from '../wasm/values.js';
+import { load8U, load16U, load32, load64, load128, loadF64, store8, store16, store32, store64, store128 } from '../wasm/memory-access.js';
+import { type F64, I32, I64, select, TYPE_I32, TYPE_I64, TYPE_V128, type V128 } from '../wasm/values.js';
 import { Flags } from './flags.js';
 import { type Int, signExtended, toI32, toI64 } from './int.js';
 import type { Runtime } from './runtime.js';
@@ -286,7 +274,10 @@ export abstract class Context {
     const linear = this.f.local(TYPE_I32);
     this.f.set(linear, offset);
     this.f.if(flags, () => {
-      this.f.set(linear, this.runtimeCall(this.runtime.segmentedLinear, linear.get(), flags, I32.of(bytes), I32.of(write ? 1 : 0), this.token()));
+      this.f.set(
+        linear,
+        this.runtimeCall(this.runtime.segmentedLinear, linear.get(), flags, I32.of(bytes), I32.of(write ? 1 : 0), this.token()),
+      );
       this.checkFault(undo);
     });
     return linear.get();
@@ -318,7 +309,10 @@ export abstract class Context {
   /** Linear address of segment:offset for an access that is not the ModRM operand. `segment`: layout.ES.. or an I32. */
   linearAt(segment: number | I32, offset: I32, bytes: number, write: boolean): I32 {
     const linear = this.f.local(TYPE_I32);
-    this.f.set(linear, this.runtimeCall(this.runtime.segmentedLinear, offset, I32.of(segment).or(0x80), I32.of(bytes), I32.of(write ? 1 : 0), this.token()));
+    this.f.set(
+      linear,
+      this.runtimeCall(this.runtime.segmentedLinear, offset, I32.of(segment).or(0x80), I32.of(bytes), I32.of(write ? 1 : 0), this.token()),
+    );
     this.checkFault();
     return linear.get();
   }
@@ -464,7 +458,12 @@ export abstract class Context {
   /** TLB entry of a linear address, evaluated now. */
   private tlbEntry(linear: I32, table = this.cell32(layout.TLB_BASE)): I32 {
     const shift = 12 - layout.TLB_ENTRY_SHIFT;
-    return this.let(linear.shrU(shift).and((layout.TLB_ENTRIES - 1) * layout.TLB_ENTRY_BYTES).add(table));
+    return this.let(
+      linear
+        .shrU(shift)
+        .and((layout.TLB_ENTRIES - 1) * layout.TLB_ENTRY_BYTES)
+        .add(table),
+    );
   }
 
   /** Page of the last byte: it differs from the tag both on a miss and when the access leaves the page. */

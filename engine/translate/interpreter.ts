@@ -10,7 +10,7 @@ import { buildFloatLibrary } from '../float/library.js';
 import type { OpcodeMap } from '../isa/opcode-map.js';
 import { ADDRESSING, HANDLER, RECORD } from '../isa/record.js';
 import { buildMemorySlowPaths } from '../mmu/quick-walk.js';
-import { FunctionBuilder, type FunctionReference, type Label } from '../wasm/function-builder.js';
+import type { FunctionBuilder, FunctionReference, Label } from '../wasm/function-builder.js';
 import { load8U, load16U, load32, load64, store32 } from '../wasm/memory-access.js';
 import { ModuleBuilder } from '../wasm/module-builder.js';
 import { I32, TYPE_I32 } from '../wasm/values.js';
@@ -29,10 +29,7 @@ export interface InterpreterModule {
 }
 
 /** Builds the module for an instruction table. Further functions (digest, ...) may be added by `extend`. */
-export function buildInterpreter(
-  map: OpcodeMap,
-  extend: (module: ModuleBuilder) => void,
-): InterpreterModule {
+export function buildInterpreter(map: OpcodeMap, extend: (module: ModuleBuilder) => void): InterpreterModule {
   // How large the memory is, is put in when it is known (withMemoryPages).
   const module = new ModuleBuilder({ module: 'cpu', field: 'memory', pages: 1 });
   const imports = importRuntime(module);
@@ -148,7 +145,9 @@ function buildRun(f: FunctionBuilder, map: OpcodeMap, runtime: Runtime, outlined
       const slots = layout.JUMP_CACHE_ENTRIES - 1;
       const slot = f.let(linear.xor(linear.shrU(layout.JUMP_CACHE_HASH_SHIFT)).and(slots).mul(layout.JUMP_CACHE_ENTRY_BYTES));
       f.if(
-        load32(slot, layout.JUMP_CACHE).eq(linear).and(load32(slot, layout.JUMP_CACHE + 4).eq(cell(layout.MODE))),
+        load32(slot, layout.JUMP_CACHE)
+          .eq(linear)
+          .and(load32(slot, layout.JUMP_CACHE + 4).eq(cell(layout.MODE))),
         () => {
           f.set(next, load32(slot, layout.JUMP_CACHE + 8));
           setCell(layout.CODE_PAGE_EIP, target.get().sub(linear.and(0xfff)));
@@ -257,7 +256,12 @@ function buildRun(f: FunctionBuilder, map: OpcodeMap, runtime: Runtime, outlined
 }
 
 /** Enters the block at `next`: subtracts its ticks (less `credit`) from the budget, or leaves if they are not covered. */
-function enterBlock(f: FunctionBuilder, next: I32, credit: I32, record: { readonly index: number } & Parameters<FunctionBuilder['set']>[0]): void {
+function enterBlock(
+  f: FunctionBuilder,
+  next: I32,
+  credit: I32,
+  record: { readonly index: number } & Parameters<FunctionBuilder['set']>[0],
+): void {
   const budget = f.let(load32(ZERO, layout.TICKS_LEFT).add(credit));
   const after = f.let(budget.sub(load8U(next, RECORD.remaining)));
   f.if(after.ltS(0), () => {

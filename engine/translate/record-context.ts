@@ -84,7 +84,6 @@ export class RecordContext extends Context {
   }
 }
 
-
 function load0(): I32 {
   return I32.of(0);
 }
@@ -93,4 +92,3 @@ function load0(): I32 {
 export function eipOf(record: I32): I32 {
   return load32(load0(), layout.CODE_PAGE_EIP).add(load16U(record, RECORD.offset));
 }
-
