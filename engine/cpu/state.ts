@@ -40,6 +40,9 @@ export const CR4 = {
   osxmmexcpt: 1024,
 } as const;
 
+/** Bits of MXCSR that exist: setting another is #GP(0) (SDM volume 1, section 10.2.3). Includes DAZ. */
+export const MXCSR_MASK = 0xffff;
+
 /** A segment register with its hidden part. `attributes`: descriptor bits 40-55, limit bits zero; `limit` in bytes. */
 export interface SegmentCache {
   selector: number;

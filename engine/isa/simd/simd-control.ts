@@ -1,12 +1,10 @@
 /** EMMS, MXCSR, fences and CLFLUSH (Intel SDM volume 2). */
 import { VECTOR } from '../../cpu/exceptions.js';
 import * as layout from '../../cpu/layout.js';
+import { MXCSR_MASK } from '../../cpu/state.js';
 import { toI32 } from '../../translate/int.js';
 import { type Definition, row, type Semantics } from '../definition.js';
 import { requireMmx, requireSse } from './operands.js';
-
-/** MXCSR bits that exist, DAZ included. */
-const MXCSR_MASK = 0xffff;
 
 const emptyMmx: Semantics = (c) => {
   requireMmx(c);

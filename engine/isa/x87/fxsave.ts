@@ -6,14 +6,12 @@
 import { GuestException, generalProtection, VECTOR } from '../../cpu/exceptions.js';
 import type { Cpu, HostInstruction, HostSemantics } from '../../cpu/host-instruction.js';
 import * as layout from '../../cpu/layout.js';
-import { CR0, CR4 } from '../../cpu/state.js';
+import { CR0, CR4, MXCSR_MASK } from '../../cpu/state.js';
 import { FpuState } from './fpu-state.js';
 
 const AREA_BYTES = 512;
 const ALIGNMENT = 16;
 const AT = { mxcsr: 24, mxcsrMask: 28, registers: 32, xmm: 160 } as const;
-/** All bits of MXCSR exist, DAZ included. */
-const MXCSR_MASK = 0xffff;
 const XMM_COUNT = 8;
 
 function area(cpu: Cpu, instruction: HostInstruction, write: boolean): number {
