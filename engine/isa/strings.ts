@@ -9,6 +9,7 @@ import * as layout from '../cpu/layout.js';
 import { EFLAG } from '../cpu/state.js';
 import type { AccessBits, Context } from '../translate/context.js';
 import { type Int, toI32, zeroExtended } from '../translate/int.js';
+import type { Label } from '../wasm/function-builder.js';
 import { store128 } from '../wasm/memory-access.js';
 import { I32, select, V128 } from '../wasm/values.js';
 import { type Definition, row, type Semantics } from './definition.js';
@@ -88,8 +89,8 @@ function compare(c: Context, a: Int, b: Int): void {
   c.flags.sub(a, b, c.let(a.sub(b)), c.size);
 }
 
-/** Many iterations at once where nothing can tell the difference; reports how many ticks it took beyond none. */
-type Bulk = (c: Context, k: Counters, limit: I32) => void;
+/** `limit` iterations at once where nothing can tell the difference, else to `single`. */
+type Bulk = (c: Context, limit: I32, single: Label) => void;
 
 function repeated(once: Iteration, conditional: boolean, bulk: Bulk | undefined): Semantics {
   return (c) => {
@@ -124,7 +125,7 @@ function repeated(once: Iteration, conditional: boolean, bulk: Bulk | undefined)
  * Tries to do a run of iterations within one page of each operand, forward, with flat or checked segments out of the
  * way; branches to `single` when only single iterations are exact.
  */
-function bulkStep(c: Context, k: Counters, bulk: Bulk, single: Parameters<Context['f']['br']>[0]): void {
+function bulkStep(c: Context, k: Counters, bulk: Bulk, single: Label): void {
   c.f.brIf(c.addressingFlags(), single);
   c.f.brIf(k.step.ltS(0), single);
   // The iteration under way is paid for already.
@@ -144,57 +145,38 @@ function bulkStep(c: Context, k: Counters, bulk: Bulk, single: Parameters<Contex
   clampToPage(c.cell32(layout.EDI));
   if (bulk === bulkMove) clampToPage(c.cell32(layout.ESI));
   c.f.brIf(limit.get().ltU(4), single);
-  bulk(c, k, limit.get());
+  bulk(c, limit.get(), single);
 }
 
-const bulkMove: Bulk = (c, _k, limit) => {
+/** Page faults, devices and overlapping copies go one by one. */
+const bulkMove: Bulk = (c, limit, single) => {
   const bytes = c.let(limit.mul(c.size / 8));
-  const from = c.let(c.cell32(layout.ESI));
-  const to = c.let(c.cell32(layout.EDI));
-  const hostFrom = c.hostPage(from, false);
-  const hostTo = c.hostPage(to, true);
-  const usable = c.let(hostFrom.ne(0).and(hostTo.ne(0)).and(hostTo.sub(hostFrom).geU(bytes)));
-  c.f.if(
-    usable,
-    () => {
-      c.f.copyMemory(hostTo, hostFrom, bytes);
-      finishBulk(c, limit, bytes, true);
-    },
-    () => {
-      // Fall back to one iteration through the ordinary path (page faults, devices, overlapping copies).
-      moveOnce(c, new Counters(c));
-      c.setCell32(layout.ECX, c.cell32(layout.ECX).sub(1));
-    },
-  );
+  const hostFrom = c.hostPage(c.let(c.cell32(layout.ESI)), false);
+  const hostTo = c.hostPage(c.let(c.cell32(layout.EDI)), true);
+  const usable = hostFrom.ne(0).and(hostTo.ne(0)).and(hostTo.sub(hostFrom).geU(bytes));
+  c.f.brIf(usable.eqz(), single);
+  c.f.copyMemory(hostTo, hostFrom, bytes);
+  finishBulk(c, limit, bytes, true);
 };
 
-const bulkStore: Bulk = (c, _k, limit) => {
+const bulkStore: Bulk = (c, limit, single) => {
   const bytes = c.let(limit.mul(c.size / 8));
-  const to = c.let(c.cell32(layout.EDI));
-  const host = c.hostPage(to, true);
-  c.f.if(
-    host.ne(0).and(bytes.geU(16)),
-    () => {
-      const value = toI32(zeroExtended(c.register(0, c.size), c.size));
-      const word = c.size === 8 ? value.mul(0x01010101) : c.size === 16 ? value.mul(0x10001) : value;
-      const pattern = c.let(V128.splat32(word));
-      const at = c.newLocal();
-      const last = c.let(host.add(bytes).sub(16));
-      c.f.set(at, host);
-      c.f.loop((again) => {
-        c.f.emit(store128(at.get(), pattern));
-        c.f.set(at, at.get().add(16));
-        c.f.brIf(at.get().ltU(last), again);
-      });
-      // The rest, overlapping what is there: the pattern repeats with the size of an element.
-      c.f.emit(store128(last, pattern));
-      finishBulk(c, limit, bytes, false);
-    },
-    () => {
-      storeOnce(c, new Counters(c));
-      c.setCell32(layout.ECX, c.cell32(layout.ECX).sub(1));
-    },
-  );
+  const host = c.hostPage(c.let(c.cell32(layout.EDI)), true);
+  c.f.brIf(host.eqz().or(bytes.ltU(16)), single);
+  const value = toI32(zeroExtended(c.register(0, c.size), c.size));
+  const word = c.size === 8 ? value.mul(0x01010101) : c.size === 16 ? value.mul(0x10001) : value;
+  const pattern = c.let(V128.splat32(word));
+  const at = c.newLocal();
+  const last = c.let(host.add(bytes).sub(16));
+  c.f.set(at, host);
+  c.f.loop((again) => {
+    c.f.emit(store128(at.get(), pattern));
+    c.f.set(at, at.get().add(16));
+    c.f.brIf(at.get().ltU(last), again);
+  });
+  // The rest, overlapping what is there: the pattern repeats with the size of an element.
+  c.f.emit(store128(last, pattern));
+  finishBulk(c, limit, bytes, false);
 };
 
 function finishBulk(c: Context, limit: I32, bytes: I32, source: boolean): void {

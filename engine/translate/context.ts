@@ -240,12 +240,6 @@ export abstract class Context {
   setCell32(address: number, value: I32 | number): void {
     this.f.emit(store32(I32.of(0), value, address));
   }
-  cell64(address: number): I64 {
-    return load64(I32.of(0), address);
-  }
-  setCell64(address: number, value: I64 | bigint): void {
-    this.f.emit(store64(I32.of(0), value, address));
-  }
 
   // --- memory ---------------------------------------------------------------------------------------------------
 
@@ -304,17 +298,6 @@ export abstract class Context {
   /** Linear address of an implicit operand at `offset` in the segment and with the address size the decoder chose. */
   linearImplicit(offset: I32, bytes: number, write: boolean): I32 {
     return this.segmented(offset, this.addressingFlags(), bytes, write);
-  }
-
-  /** Linear address of segment:offset for an access that is not the ModRM operand. `segment`: layout.ES.. or an I32. */
-  linearAt(segment: number | I32, offset: I32, bytes: number, write: boolean): I32 {
-    const linear = this.f.local(TYPE_I32);
-    this.f.set(
-      linear,
-      this.runtimeCall(this.runtime.segmentedLinear, offset, I32.of(segment).or(0x80), I32.of(bytes), I32.of(write ? 1 : 0), this.token()),
-    );
-    this.checkFault();
-    return linear.get();
   }
 
   /** Loads at a linear address that is cheap to evaluate repeatedly; evaluated now. Faults leave. */

@@ -453,29 +453,11 @@ export class V128 extends Value {
   laneI64(lane: 0 | 1): I64 {
     return new I64([this.code, 0xfd, 0x1d, lane]);
   }
-  laneU16(lane: number): I32 {
-    return new I32([this.code, 0xfd, 0x19, lane]);
-  }
-  withLaneI16(lane: number, value: I32): V128 {
-    return new V128([this.code, value.code, 0xfd, 0x1a, lane]);
-  }
   withLaneI32(lane: number, value: I32): V128 {
     return new V128([this.code, value.code, 0xfd, 0x1c, lane]);
   }
   withLaneI64(lane: number, value: I64): V128 {
     return new V128([this.code, value.code, 0xfd, 0x1e, lane]);
-  }
-  withLaneF32(lane: number, value: F32): V128 {
-    return new V128([this.code, value.code, 0xfd, 0x20, lane]);
-  }
-  withLaneF64(lane: number, value: F64): V128 {
-    return new V128([this.code, value.code, 0xfd, 0x22, lane]);
-  }
-  laneF32(lane: number): F32 {
-    return new F32([this.code, 0xfd, 0x1f, lane]);
-  }
-  laneF64(lane: number): F64 {
-    return new F64([this.code, 0xfd, 0x21, lane]);
   }
 }
 
