@@ -1,0 +1,90 @@
+/** The processor as instructions of the model see it: operands, registers, memory, flags, exceptions. */
+import type { CpuState } from '../state/cpu-state.js';
+import type { DecodedInstruction } from './decode.js';
+
+export type Width = 8 | 16 | 32 | 64 | 80 | 128;
+export type FlagName = 'cf' | 'pf' | 'af' | 'zf' | 'sf' | 'tf' | 'if' | 'df' | 'of' | 'nt' | 'rf' | 'vm' | 'ac' | 'vif' | 'vip' | 'id';
+
+/** Thrown by `raise`; `step` undoes what the instruction has done to registers. */
+export class ModelException extends Error {
+  constructor(
+    readonly vector: number,
+    readonly errorCode: number | undefined,
+    /** CR2 of a page fault, DR6 bits of a debug exception. */
+    readonly detail: bigint = 0n,
+  ) {
+    super(`exception ${vector}`);
+  }
+}
+
+export interface Cpu {
+  readonly state: CpuState;
+  /** What is being executed. */
+  readonly instruction: DecodedInstruction;
+  /** Operand size of the instruction: 16, 32 or 64. */
+  readonly operandSize: 16 | 32 | 64;
+  readonly addressSize: 16 | 32 | 64;
+  /** 16, 32 or 64: width of the code segment (64 only in 64-bit mode). */
+  readonly codeBits: 16 | 32 | 64;
+
+  // --- operands, numbered from 0 in the row's order; values are unsigned, of the operand's width -------------------------
+  width(operand: number): Width;
+  read(operand: number): bigint;
+  /** Truncates to the width. Writing a 32-bit general register clears the upper half in 64-bit mode. */
+  write(operand: number, value: bigint): void;
+  isMemory(operand: number): boolean;
+  /** Of a register operand: its number (general, segment, control, debug, MMX, XMM, st(i)). */
+  registerNumber(operand: number): number;
+  /** Of a memory operand. The offset has the address size. */
+  address(operand: number): { readonly segment: number; readonly offset: bigint };
+  /** Faults as a write to the memory operand would, without writing; does nothing for registers. For read-modify-write. */
+  checkWrite(operand: number): void;
+
+  // --- registers ---------------------------------------------------------------------------------------------------------
+  /** General register by number. Width 8 numbers as with REX (4 is SPL): AH is `register(0, 16) >> 8n`. */
+  register(number: number, width: 8 | 16 | 32 | 64): bigint;
+  setRegister(number: number, width: 8 | 16 | 32 | 64, value: bigint): void;
+  xmm(number: number): bigint;
+  setXmm(number: number, value: bigint): void;
+
+  // --- memory, through segmentation and paging at the present privilege; offsets wrap as the caller has wrapped them -------
+  load(segment: number, offset: bigint, bytes: number): bigint;
+  store(segment: number, offset: bigint, bytes: number, value: bigint): void;
+  checkStore(segment: number, offset: bigint, bytes: number): void;
+  /** #GP(0) unless the linear address is a multiple (SSE); #SS for no such thing. */
+  requireAligned(segment: number, offset: bigint, bytes: number): void;
+  /** Supervisor accesses to linear addresses: descriptor tables, TSS. */
+  loadSystem(linear: bigint, bytes: number): bigint;
+  storeSystem(linear: bigint, bytes: number, value: bigint): void;
+  /** By the stack's width and the instruction's operand size unless given. The stack pointer moves after the access. */
+  push(value: bigint, width?: 16 | 32 | 64): void;
+  pop(width?: 16 | 32 | 64): bigint;
+  /** Width of stack addresses: 16, 32, 64. */
+  readonly stackBits: 16 | 32 | 64;
+
+  // --- flags -------------------------------------------------------------------------------------------------------------
+  flag(name: FlagName): boolean;
+  setFlag(name: FlagName, value: boolean): void;
+  readonly iopl: number;
+  /** SF, ZF and PF of a result of that width. */
+  setResultFlags(result: bigint, width: Width): void;
+  /** The instruction relies on a row of the policy table: its id. */
+  undefine(policyId: string): void;
+
+  // --- control -----------------------------------------------------------------------------------------------------------
+  /** Offset of the next instruction. */
+  readonly nextIp: bigint;
+  /** Near jump: truncated to the operand size, #GP(0) outside the limit or non-canonical. */
+  jumpNear(target: bigint): void;
+  /** The present instruction is to be executed again (REP with more to do). */
+  repeatInstruction(): void;
+
+  // --- privilege and modes -------------------------------------------------------------------------------------------------
+  readonly cpl: number;
+  readonly protectedMode: boolean;
+  readonly virtual8086: boolean;
+
+  raise(vector: number, errorCode?: number): never;
+}
+
+export const VECTOR = { de: 0, db: 1, nmi: 2, bp: 3, of: 4, br: 5, ud: 6, nm: 7, df: 8, ts: 10, np: 11, ss: 12, gp: 13, pf: 14, mf: 16, ac: 17, xm: 19 } as const;
