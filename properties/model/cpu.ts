@@ -5,6 +5,15 @@ import type { DecodedInstruction } from './decode.js';
 export type Width = 8 | 16 | 32 | 64 | 80 | 128;
 export type FlagName = 'cf' | 'pf' | 'af' | 'zf' | 'sf' | 'tf' | 'if' | 'df' | 'of' | 'nt' | 'rf' | 'vm' | 'ac' | 'vif' | 'vip' | 'id';
 
+/**
+ * How an exception stands to the instruction under way (SDM volume 3, 6.5 and 17.3.1.1):
+ * `fault`: the state goes back to what it was before the instruction, RF is set in the saved flags;
+ * `breakpoint`: the same for an instruction breakpoint, RF is saved as it is;
+ * `trap`: the state stays as the instruction has left it, RF is saved as it is;
+ * `newTask`: a fault behind the commit point of a task switch: the state stays (it is the new task's), RF is set.
+ */
+export type ExceptionKind = 'fault' | 'breakpoint' | 'trap' | 'newTask';
+
 /** Thrown by `raise`; `step` undoes what the instruction has done to registers. */
 export class ModelException extends Error {
   constructor(
@@ -12,13 +21,31 @@ export class ModelException extends Error {
     readonly errorCode: number | undefined,
     /** CR2 of a page fault, DR6 bits of a debug exception. */
     readonly detail: bigint = 0n,
+    readonly kind: ExceptionKind = 'fault',
   ) {
     super(`exception ${vector}`);
   }
 }
 
+/** What surrounds the processor, and the registers that are no part of the compared state; fresh for each case. */
+export interface Environment {
+  /** Virtual time at the last boundary between instructions: what the time-stamp counter counts. */
+  timeNs(): bigint;
+  /** Ports that nobody claims read as ones. */
+  readPort(port: number, bytes: 1 | 2 | 4): number;
+  writePort(port: number, bytes: 1 | 2 | 4, value: number): void;
+  /** Model-specific registers that have been written, by number, as far as CpuState does not have them. */
+  readonly msrs: Map<number, bigint>;
+}
+
 export interface Cpu {
   readonly state: CpuState;
+  readonly environment: Environment;
+  /**
+   * DR6 bits to be reported by a #DB trap (system/deliver.ts: deliverDebugTrap) when the instruction is complete. `step` begins
+   * with BS if TF is set, else 0; data and port breakpoints, the T bit of a TSS and software interrupts change it.
+   */
+  debugTrap: number;
   /** What is being executed. */
   readonly instruction: DecodedInstruction;
   /** Operand size of the instruction: 16, 32 or 64. */
@@ -87,4 +114,22 @@ export interface Cpu {
   raise(vector: number, errorCode?: number): never;
 }
 
-export const VECTOR = { de: 0, db: 1, nmi: 2, bp: 3, of: 4, br: 5, ud: 6, nm: 7, df: 8, ts: 10, np: 11, ss: 12, gp: 13, pf: 14, mf: 16, ac: 17, xm: 19 } as const;
+export const VECTOR = {
+  de: 0,
+  db: 1,
+  nmi: 2,
+  bp: 3,
+  of: 4,
+  br: 5,
+  ud: 6,
+  nm: 7,
+  df: 8,
+  ts: 10,
+  np: 11,
+  ss: 12,
+  gp: 13,
+  pf: 14,
+  mf: 16,
+  ac: 17,
+  xm: 19,
+} as const;
