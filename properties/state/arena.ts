@@ -50,3 +50,25 @@ export const USER_WINDOWS: readonly Window[] = [
 /** A case or an outcome as bytes: the state, then the contents of the windows in order. */
 export const windowsBytes = (windows: readonly Window[]): number => windows.reduce((sum, { bytes }) => sum + bytes, 0);
 export const USER_RECORD_BYTES = CPU_STATE_BYTES + windowsBytes(USER_WINDOWS);
+
+/** Every byte outside the windows and the page tables, before each case: HLT. */
+export const BACKGROUND_BYTE = 0xf4;
+
+/** CR3 of every user case. */
+export const USER_CR3 = USER_PAGE_TABLES;
+const PAGE_BYTES = 4096;
+/** Present, user, accessed, dirty: walks change nothing. */
+const USER_ENTRY = 0x65;
+const WRITABLE_ENTRY = 0x02;
+
+/** Physical memory before a user case, its windows aside: background, and page tables for 32-bit paging (SDM volume 3, 4.3). */
+export function fillUserMemory(memory: Uint8Array): void {
+  memory.fill(BACKGROUND_BYTE, 0, ARENA_BYTES);
+  memory.fill(0, USER_PAGE_TABLES, USER_PAGE_TABLES + 2 * PAGE_BYTES);
+  const view = new DataView(memory.buffer, memory.byteOffset);
+  const table = USER_PAGE_TABLES + PAGE_BYTES;
+  view.setUint32(USER_PAGE_TABLES, table | USER_ENTRY | WRITABLE_ENTRY, true);
+  for (const { address, writable } of USER_PAGES) {
+    view.setUint32(table + (address / PAGE_BYTES) * 4, address | USER_ENTRY | (writable ? WRITABLE_ENTRY : 0), true);
+  }
+}
