@@ -83,6 +83,8 @@ export interface Cpu {
   /** Supervisor accesses to linear addresses: descriptor tables, TSS. */
   loadSystem(linear: bigint, bytes: number): bigint;
   storeSystem(linear: bigint, bytes: number, value: bigint): void;
+  /** Faults as such a write would, without writing. */
+  checkStoreSystem(linear: bigint, bytes: number): void;
   /** By the stack's width and the instruction's operand size unless given. The stack pointer moves after the access. */
   push(value: bigint, width?: 16 | 32 | 64): void;
   pop(width?: 16 | 32 | 64): bigint;
