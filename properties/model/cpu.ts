@@ -107,6 +107,15 @@ export interface Cpu {
   jumpNear(target: bigint): void;
   /** The present instruction is to be executed again (REP with more to do). */
   repeatInstruction(): void;
+  /**
+   * Where execution goes on, unchecked: far transfers, delivery, task switches. During an instruction `state.rip` is that of
+   * the instruction and `nextIp` the offset behind it; while an exception or interrupt is delivered both are the offset to be saved.
+   */
+  setIp(offset: bigint): void;
+  /** No interrupt is accepted before the next instruction is complete (STI); no #DB trap either (`debugTraps`: MOV SS, POP SS). */
+  inhibitInterrupts(debugTraps: boolean): void;
+  /** INT n, INT3, INTO, INT1: through the IDT; in the user arena, which has none, the end of the case. */
+  softwareInterrupt(vector: number, kind: 'int' | 'int3' | 'into' | 'int1'): void;
 
   // --- privilege and modes -------------------------------------------------------------------------------------------------
   readonly cpl: number;
