@@ -7,7 +7,8 @@ export type FlagName = 'cf' | 'pf' | 'af' | 'zf' | 'sf' | 'tf' | 'if' | 'df' | '
 
 /**
  * How an exception stands to the instruction under way (SDM volume 3, 6.5 and 17.3.1.1):
- * `fault`: the state goes back to what it was before the instruction, RF is set in the saved flags;
+ * `fault`: the state goes back to what it was before the instruction, but for MXCSR, whose exception flags stay (instructions
+ * change it last); RF is set in the saved flags;
  * `breakpoint`: the same for an instruction breakpoint, RF is saved as it is;
  * `trap`: the state stays as the instruction has left it, RF is saved as it is;
  * `newTask`: a fault behind the commit point of a task switch: the state stays (it is the new task's), RF is set.
