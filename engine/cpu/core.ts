@@ -81,6 +81,10 @@ export class Core implements Cpu, TickSource {
 
   /** An exception is about to be delivered. */
   onException: ((vector: number, tick: number) => void) | undefined;
+  /** Exceptions are not delivered: the processor stops in the state that they would be delivered from. */
+  interceptsExceptions = false;
+  /** The exception that was not delivered. */
+  intercepted: GuestException | undefined;
 
   private readonly blocks: BlockFinder;
   private readonly decoder: Decoder;
@@ -456,6 +460,11 @@ export class Core implements Cpu, TickSource {
 
   private deliver(exception: GuestException): 'ok' | 'tripleFault' {
     this.onException?.(exception.vector, this.tick);
+    if (this.interceptsExceptions) {
+      this.intercepted = exception;
+      this.stopRequested = true;
+      return 'ok';
+    }
     const result: RaiseResult = raise(this, exception);
     return this.delivered(result);
   }

@@ -73,6 +73,8 @@ export interface Cpu {
   inhibitInterrupts(): void;
   /** HLT: stop executing until an interrupt. */
   halt(): void;
+  /** Exceptions, those of INT3, INTO and INT1 included, stop the processor instead of being delivered. */
+  readonly interceptsExceptions: boolean;
   readPort(port: number, bytes: 1 | 2 | 4): number;
   writePort(port: number, bytes: 1 | 2 | 4, value: number): void;
   /** Model-specific registers that are not plain cells; see msr.ts for the ones the CPU keeps itself. */

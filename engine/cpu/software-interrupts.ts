@@ -4,7 +4,7 @@
  */
 import { GuestException, invalidOpcode, VECTOR } from './exceptions.js';
 import type { Cpu, HostInstruction, HostSemantics } from './host-instruction.js';
-import { deliver } from './interrupts.js';
+import { deliver, type EventSource } from './interrupts.js';
 import { readRegister } from './operands.js';
 import { EFLAG } from './state.js';
 
@@ -24,13 +24,19 @@ const undefinedInstruction: HostSemantics = () => {
   throw invalidOpcode();
 };
 
+/** Exceptions that an instruction raises by completing. */
+function trap(cpu: Cpu, vector: number, source: EventSource): void {
+  if (cpu.interceptsExceptions) throw new GuestException(vector, 0, 'trap');
+  deliver(cpu, { vector, source });
+}
+
 export const softwareInterruptSemantics: Record<string, HostSemantics> = {
   int: (cpu, instruction) => deliver(cpu, { vector: instruction.immediate & 0xff, source: 'software' }),
-  int3: (cpu) => deliver(cpu, { vector: VECTOR.breakpoint, source: 'softwareTrap' }),
+  int3: (cpu) => trap(cpu, VECTOR.breakpoint, 'softwareTrap'),
   into: (cpu) => {
-    if (cpu.state.eflags & EFLAG.of) deliver(cpu, { vector: VECTOR.overflow, source: 'softwareTrap' });
+    if (cpu.state.eflags & EFLAG.of) trap(cpu, VECTOR.overflow, 'softwareTrap');
   },
-  int1: (cpu) => deliver(cpu, { vector: VECTOR.debug, source: 'icebp' }),
+  int1: (cpu) => trap(cpu, VECTOR.debug, 'icebp'),
   bound,
   undefinedInstruction,
   rsm: undefinedInstruction,

@@ -62,6 +62,7 @@ export class TestCpu implements Cpu {
   readonly log: string[] = [];
   portValue = 0;
   pointersValid = true;
+  interceptsExceptions = false;
 
   constructor() {
     resetMsrs(this.msr);

@@ -1,5 +1,5 @@
 /**
- * The frequent cases of some system instructions as generated code (Intel SDM volume 2, CLI, STI, PUSHF, POPF, INT n, IRET,
+ * The frequent cases of some system instructions as generated code (Intel SDM volume 2, HLT, CLI, STI, PUSHF, POPF, INT n, IRET,
  * RDTSC, IN, OUT; volume 3, section 6.12.1): flags and ports that IOPL opens, interrupts within one flat 32-bit code segment.
  *
  * Each case is recognised before anything has changed; all else goes to the host semantics named in the row, which alone
@@ -27,6 +27,12 @@ const inputOutputAllowed = (c: Context, flags: I32): I32 => flags.shrU(12).and(3
 function hostWhen(c: Context, condition: I32): void {
   c.f.if(condition, () => c.host());
 }
+
+/** Privileged; what it does is the host's business. */
+export const hlt: Semantics = (c) => {
+  c.f.if(privilege(c), () => c.raise(13));
+  c.host();
+};
 
 export const cli: Semantics = (c) => {
   const flags = systemFlags(c);

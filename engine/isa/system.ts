@@ -1,6 +1,6 @@
 /** Instructions whose meaning is TypeScript in cpu/: system, segment, far control, ports (Intel SDM volume 2). */
 import { type Definition, row } from './definition.js';
-import { cli, inDx, inImmediate, int, iret, outDx, outImmediate, popf, pushf, rdtsc, sti } from './quick-system.js';
+import { cli, hlt, inDx, inImmediate, int, iret, outDx, outImmediate, popf, pushf, rdtsc, sti } from './quick-system.js';
 
 const sized = { sized: true } as const;
 const legacy = { not64: true } as const;
@@ -60,7 +60,7 @@ export const SYSTEM: readonly Definition[] = [
   row('C8', 'enter', 'Iw,Ib', 'enter', sized),
   row('0F C7 /1', 'cmpxchg8b', 'Mq', 'cmpxchg8b', { lock: true }),
 
-  row('F4', 'hlt', '', 'hlt'),
+  row('F4', 'hlt', '', hlt, { terminal: true, fallback: 'hlt' }),
   row('0F 06', 'clts', '', 'clts'),
   row('0F 08', 'invd', '', 'invd'),
   row('0F 09', 'wbinvd', '', 'wbinvd'),
