@@ -33,8 +33,12 @@ export interface Excuse {
   readonly flags?: number;
   /** The destination operand (register or memory). */
   readonly destination?: true;
+  /** Bytes of a destination in memory: first, how many. */
+  readonly destinationBytes?: readonly (readonly [number, number])[];
   /** Bits of the x87 status word. */
   readonly x87Status?: number;
+  /** TOP and which x87 registers are empty. */
+  readonly x87Stack?: true;
   /** Instruction and operand pointers, opcode of the x87. */
   readonly x87Pointers?: true;
   /** Which exception, or none, is raised: the whole case says nothing. */
