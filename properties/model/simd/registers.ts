@@ -1,0 +1,90 @@
+/**
+ * MMX and XMM operands, and what must hold before an instruction may use them (Intel SDM volume 3, sections 2.5, 12.1 to
+ * 12.5, 14.1 and 23.25.3).
+ */
+import { CPU_STATE } from '../../state/cpu-state.js';
+import { type Cpu, VECTOR } from '../cpu.js';
+
+const CR0_EM = 1 << 2;
+const CR0_TS = 1 << 3;
+const CR0_NE = 1 << 5;
+const CR4_OSFXSR = 1 << 9;
+const STATUS_TOP = 7 << 11;
+/** An unmasked x87 exception is pending. */
+const STATUS_ES = 1 << 7;
+
+export type RegisterFile = 'mmx' | 'xmm';
+export const BYTES = { mmx: 8, xmm: 16 } as const;
+
+export function requireSse(cpu: Cpu): void {
+  const { state } = cpu;
+  const cr0 = state.u32(CPU_STATE.cr0);
+  if ((cr0 & CR0_EM) !== 0 || (state.u32(CPU_STATE.cr4) & CR4_OSFXSR) === 0) cpu.raise(VECTOR.ud);
+  if ((cr0 & CR0_TS) !== 0) cpu.raise(VECTOR.nm);
+}
+
+export function requireMmx(cpu: Cpu): void {
+  const { state } = cpu;
+  const cr0 = state.u32(CPU_STATE.cr0);
+  if ((cr0 & CR0_EM) !== 0) cpu.raise(VECTOR.ud);
+  if ((cr0 & CR0_TS) !== 0) cpu.raise(VECTOR.nm);
+  if ((state.u16(CPU_STATE.x87Status) & STATUS_ES) !== 0 && (cr0 & CR0_NE) !== 0) cpu.raise(VECTOR.mf);
+}
+
+export const requireFile = (cpu: Cpu, file: RegisterFile): void => (file === 'mmx' ? requireMmx(cpu) : requireSse(cpu));
+
+export function requireSseAndMmx(cpu: Cpu): void {
+  requireSse(cpu);
+  requireMmx(cpu);
+}
+
+/** The transition to MMX: the x87 stack begins at R0 and all of its registers are valid (SDM volume 3, table 12-3). */
+export function enterMmx(cpu: Cpu): void {
+  const { state } = cpu;
+  state.setU16(CPU_STATE.x87Status, state.u16(CPU_STATE.x87Status) & ~STATUS_TOP);
+  state.setU16(CPU_STATE.x87Empty, 0);
+}
+
+/** EMMS: all of the registers are empty. */
+export function leaveMmx(cpu: Cpu): void {
+  enterMmx(cpu);
+  cpu.state.setU16(CPU_STATE.x87Empty, 0xff);
+}
+
+const mmAddress = (number: number): number => CPU_STATE.x87Registers + 16 * (number & 7);
+export const readMm = (cpu: Cpu, number: number): bigint => cpu.state.u64(mmAddress(number));
+/** The transition included. */
+export function writeMm(cpu: Cpu, number: number, value: bigint): void {
+  cpu.state.setU64(mmAddress(number), value);
+  // Sign and exponent of the x87 register.
+  cpu.state.setU16(mmAddress(number) + 8, 0xffff);
+  enterMmx(cpu);
+}
+
+export const readRegister = (cpu: Cpu, file: RegisterFile, operand: number): bigint =>
+  file === 'mmx' ? readMm(cpu, cpu.registerNumber(operand)) : cpu.xmm(cpu.registerNumber(operand));
+export const writeRegister = (cpu: Cpu, file: RegisterFile, operand: number, value: bigint): void =>
+  file === 'mmx' ? writeMm(cpu, cpu.registerNumber(operand), value) : cpu.setXmm(cpu.registerNumber(operand), value);
+
+/** So many bytes from memory; 16 must be aligned, except for the moves that say otherwise. */
+export function loadMemory(cpu: Cpu, operand: number, bytes: number, aligned = bytes === 16): bigint {
+  const { segment, offset } = cpu.address(operand);
+  if (aligned) cpu.requireAligned(segment, offset, bytes);
+  return cpu.load(segment, offset, bytes);
+}
+export function storeMemory(cpu: Cpu, operand: number, bytes: number, value: bigint, aligned = bytes === 16): void {
+  const { segment, offset } = cpu.address(operand);
+  if (aligned) cpu.requireAligned(segment, offset, bytes);
+  cpu.store(segment, offset, bytes, value);
+}
+
+/** A register, or memory of the given width; 128 bits of memory must be aligned. */
+export const readOperand = (cpu: Cpu, file: RegisterFile, operand: number, bytes: number = BYTES[file]): bigint =>
+  cpu.isMemory(operand) ? loadMemory(cpu, operand, bytes) : BigInt.asUintN(8 * bytes, readRegister(cpu, file, operand));
+
+/** Replaces the low bits of an XMM register. */
+export function writeLow(cpu: Cpu, operand: number, width: number, value: bigint): void {
+  const number = cpu.registerNumber(operand);
+  const old = cpu.xmm(number);
+  cpu.setXmm(number, old - BigInt.asUintN(width, old) + value);
+}
