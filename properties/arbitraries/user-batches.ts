@@ -1,0 +1,106 @@
+/**
+ * Batches of cases in the user arena: an instruction, or a sequence of them, and many states for it.
+ */
+import type { CaseBatch, CodeBits } from '../oracles/oracle.js';
+import { BACKGROUND_BYTE, USER_RECORD_BYTES, USER_WINDOWS } from '../state/arena.js';
+import { CPU_STATE_BYTES } from '../state/cpu-state.js';
+import type { InstructionEncoding } from './encodings.js';
+import { type BuiltInstruction, InstructionBuilder } from './instruction.js';
+import { Random } from './random.js';
+import { buildSequence } from './sequences.js';
+import { codeBase, dataOffsetFor, interestingCodeOffset, poolKindFor, type Surroundings, UserStates } from './user-states.js';
+
+export interface GeneratedBatch {
+  readonly batch: CaseBatch;
+  /** What the first instruction is meant to be. */
+  readonly encoding: InstructionEncoding;
+  /** Offsets of the instructions from the first one, as they were written. */
+  readonly offsets: readonly number[];
+  /** Of the first instruction, in the code window. */
+  readonly codeOffset: number;
+  readonly codeBytes: number;
+}
+
+const RECORD_WORDS = USER_RECORD_BYTES / 4;
+const CODE_AT = CPU_STATE_BYTES;
+const CODE_WINDOW = USER_WINDOWS[0] as (typeof USER_WINDOWS)[number];
+const FILLER_WORD = BACKGROUND_BYTE * 0x0101_0101;
+const SINGLE_TICKS = 64;
+const SEQUENCE_TICKS = 512;
+/** Of single instructions, so many of a hundred are not what their encoding says. */
+const ILLEGAL_PERCENT = 5;
+
+export class UserBatches {
+  private readonly random: Random;
+  private readonly builder: InstructionBuilder;
+  private readonly states: UserStates;
+  private readonly records: Uint8Array;
+  private readonly words: Uint32Array;
+
+  /** @param capacity cases of a batch at most; the records of a batch are overwritten by the next one */
+  constructor(
+    readonly bits: CodeBits,
+    surroundings: Surroundings,
+    seed: number,
+    readonly capacity: number,
+  ) {
+    this.random = new Random(seed);
+    this.builder = new InstructionBuilder(this.random);
+    this.states = new UserStates(bits, surroundings, this.random);
+    this.records = new Uint8Array(capacity * USER_RECORD_BYTES);
+    this.words = new Uint32Array(this.records.buffer);
+  }
+
+  /** The generator of cases from here on. The states in the pool are not drawn again. */
+  single(encoding: InstructionEncoding, count: number): GeneratedBatch {
+    const { random, bits } = this;
+    const codeOffset = interestingCodeOffset(random, 16);
+    const at = CODE_WINDOW.address - codeBase(bits) + codeOffset;
+    const built = this.builder.build(encoding, { bits, at, dataOffset: dataOffsetFor(bits) });
+    if (random.chance(ILLEGAL_PERCENT)) this.spoil(built.bytes);
+    return this.fill(built, built.bytes, [0], codeOffset, count, SINGLE_TICKS);
+  }
+
+  /** Twenty to fifty instructions, of which the first is of this encoding. */
+  sequence(first: InstructionEncoding, count: number): GeneratedBatch {
+    const { random, bits } = this;
+    const codeOffset = 0;
+    const at = CODE_WINDOW.address - codeBase(bits) + codeOffset;
+    const { bytes, offsets, head } = buildSequence(random, this.builder, first, { bits, at, maximumBytes: CODE_WINDOW.bytes - 16 });
+    return this.fill(head, bytes, offsets, codeOffset, count, SEQUENCE_TICKS);
+  }
+
+  private spoil(bytes: Uint8Array): void {
+    const { random } = this;
+    const changes = random.chance(30) ? bytes.length : 1;
+    for (let i = 0; i < changes; i++) bytes[random.below(bytes.length)] = random.u32();
+  }
+
+  private fill(
+    head: BuiltInstruction,
+    code: Uint8Array,
+    offsets: readonly number[],
+    codeOffset: number,
+    count: number,
+    tickLimit: number,
+  ): GeneratedBatch {
+    const { words, records, states, bits } = this;
+    if (count > this.capacity) throw new RangeError(`a batch of ${count} cases, of at most ${this.capacity}`);
+    const kind = poolKindFor(head.encoding);
+    for (let i = 0; i < count; i++) {
+      const record = words.subarray(i * RECORD_WORDS, (i + 1) * RECORD_WORDS);
+      record.fill(FILLER_WORD, CODE_AT / 4, (CODE_AT + CODE_WINDOW.bytes) / 4);
+      states.fill(record, head, kind, codeOffset);
+      records.set(code, i * USER_RECORD_BYTES + CODE_AT + codeOffset);
+    }
+    const batch: CaseBatch = {
+      arena: 'user',
+      bits,
+      windows: USER_WINDOWS,
+      count,
+      records: records.subarray(0, count * USER_RECORD_BYTES),
+      tickLimit,
+    };
+    return { batch, encoding: head.encoding, offsets, codeOffset, codeBytes: code.length };
+  }
+}
