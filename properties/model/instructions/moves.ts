@@ -61,7 +61,7 @@ function exchangeAndAdd(cpu: Cpu): void {
   }
 }
 
-/** The destination is written in any case. */
+/** Memory is written in any case; a register only when it is equal, which matters for the upper half of a 32-bit one. */
 function compareAndExchange(cpu: Cpu): void {
   const width = integerWidth(cpu, 0);
   cpu.checkWrite(0);
@@ -70,7 +70,8 @@ function compareAndExchange(cpu: Cpu): void {
   difference(cpu, accumulator, destination, 0n, width);
   if (destination === accumulator) cpu.write(0, cpu.read(1));
   else {
-    cpu.write(0, destination);
+    if (cpu.isMemory(0)) cpu.write(0, destination);
+    else if (width === 32 && cpu.codeBits === 64) cpu.undefine('cmpxchg.upper');
     cpu.setRegister(RAX, width, destination);
   }
 }
