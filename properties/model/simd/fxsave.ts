@@ -4,6 +4,7 @@ import { type Cpu, VECTOR } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
 import { loadMxcsr } from './control.js';
 import { MXCSR_MASK } from './mxcsr.js';
+import { checkSegment } from './registers.js';
 
 const AREA_BYTES = 512;
 const AREA = {
@@ -27,9 +28,10 @@ const CR4_OSFXSR = 1 << 9;
 
 const OPCODE_BITS = 0x7ff;
 
-function area(cpu: Cpu): { readonly segment: number; readonly offset: bigint } {
+function area(cpu: Cpu, write: boolean): { readonly segment: number; readonly offset: bigint } {
   if ((cpu.state.u32(CPU_STATE.cr0) & (CR0_EM | CR0_TS)) !== 0) cpu.raise(VECTOR.nm);
   const place = cpu.address(0);
+  checkSegment(cpu, place.segment, place.offset, AREA_BYTES, write);
   cpu.requireAligned(place.segment, place.offset, 16);
   return place;
 }
@@ -49,10 +51,10 @@ const topOf = (cpu: Cpu): number => (cpu.state.u16(CPU_STATE.x87Status) >> 11) &
 const stackRegister = (top: number, i: number): number => CPU_STATE.x87Registers + 16 * ((top + i) & 7);
 
 const save = (cpu: Cpu): void => {
-  const { segment, offset } = area(cpu);
+  const { segment, offset } = area(cpu, true);
   const { state } = cpu;
   cpu.undefine('fxsave.image');
-  cpu.checkStore(segment, offset, AREA_BYTES);
+  for (let at = 0; at < AREA_BYTES; at += 16) cpu.checkStore(segment, offset + BigInt(at), 16);
   const put = (at: number, bytes: number, value: bigint | number): void => cpu.store(segment, offset + BigInt(at), bytes, BigInt(value));
   put(AREA.control, 2, state.u16(CPU_STATE.x87Control));
   put(AREA.status, 2, state.u16(CPU_STATE.x87Status));
@@ -78,7 +80,7 @@ const save = (cpu: Cpu): void => {
 };
 
 const restore = (cpu: Cpu): void => {
-  const { segment, offset } = area(cpu);
+  const { segment, offset } = area(cpu, false);
   const { state } = cpu;
   // All of it is read before anything changes.
   const words = Array.from({ length: AREA_BYTES / 8 }, (_, i) => cpu.load(segment, offset + BigInt(8 * i), 8));

@@ -2,11 +2,11 @@
 import { DS } from '../../state/cpu-state.js';
 import type { Cpu } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
-import { BYTES, enterMmx, type RegisterFile, readRegister, requireFile } from './registers.js';
+import { BYTES, checkSegment, enterMmx, type RegisterFile, readRegister, requireFile } from './registers.js';
 
 const DESTINATION_INDEX = 7;
 
-/** The bytes whose mask has its sign bit set go to DS:rDI; the segment may be overridden. Nothing else is touched. */
+/** The bytes whose mask has its sign bit set go to DS:rDI; the segment may be overridden. */
 const storeMasked = (file: RegisterFile) => (cpu: Cpu) => {
   requireFile(cpu, file);
   const segment = cpu.instruction.segmentOverride ?? DS;
@@ -15,6 +15,7 @@ const storeMasked = (file: RegisterFile) => (cpu: Cpu) => {
   const mask = readRegister(cpu, file, 1);
   const selected = Array.from({ length: BYTES[file] }, (_, i) => i).filter((i) => ((mask >> BigInt(8 * i + 7)) & 1n) === 1n);
   if (selected.length < BYTES[file]) cpu.undefine('maskmov.unselected');
+  checkSegment(cpu, segment, base, BYTES[file], true);
   const offsetOf = (i: number): bigint => base + BigInt(i);
   for (const i of selected) cpu.checkStore(segment, offsetOf(i), 1);
   for (const i of selected) cpu.store(segment, offsetOf(i), 1, (data >> BigInt(8 * i)) & 0xffn);

@@ -4,6 +4,7 @@
  */
 import { CPU_STATE } from '../../state/cpu-state.js';
 import { type Cpu, VECTOR } from '../cpu.js';
+import { linearAddress, longLinearAddress } from '../segmentation.js';
 
 const CR0_EM = 1 << 2;
 const CR0_TS = 1 << 3;
@@ -66,15 +67,27 @@ export const readRegister = (cpu: Cpu, file: RegisterFile, operand: number): big
 export const writeRegister = (cpu: Cpu, file: RegisterFile, operand: number, value: bigint): void =>
   file === 'mmx' ? writeMm(cpu, cpu.registerNumber(operand), value) : cpu.setXmm(cpu.registerNumber(operand), value);
 
+/** Faults as segmentation does, for an access that is then made in parts. */
+export function checkSegment(cpu: Cpu, segment: number, offset: bigint, bytes: number, write: boolean): void {
+  if (cpu.codeBits === 64) longLinearAddress(cpu.state, segment, offset, bytes);
+  else linearAddress(cpu.state, segment, Number(offset), bytes, write, cpu.protectedMode && !cpu.virtual8086);
+}
+
+/** Faults of the segment come before those of alignment, and these before those of pages. */
+function requireAlignment(cpu: Cpu, segment: number, offset: bigint, bytes: number, write: boolean): void {
+  checkSegment(cpu, segment, offset, bytes, write);
+  cpu.requireAligned(segment, offset, bytes);
+}
+
 /** So many bytes from memory; 16 must be aligned, except for the moves that say otherwise. */
 export function loadMemory(cpu: Cpu, operand: number, bytes: number, aligned = bytes === 16): bigint {
   const { segment, offset } = cpu.address(operand);
-  if (aligned) cpu.requireAligned(segment, offset, bytes);
+  if (aligned) requireAlignment(cpu, segment, offset, bytes, false);
   return cpu.load(segment, offset, bytes);
 }
 export function storeMemory(cpu: Cpu, operand: number, bytes: number, value: bigint, aligned = bytes === 16): void {
   const { segment, offset } = cpu.address(operand);
-  if (aligned) cpu.requireAligned(segment, offset, bytes);
+  if (aligned) requireAlignment(cpu, segment, offset, bytes, true);
   cpu.store(segment, offset, bytes, value);
 }
 
