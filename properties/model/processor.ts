@@ -101,8 +101,8 @@ export class Processor implements Cpu {
       state.copyFrom(this.#backup);
       state.setU64(CPU_STATE.cr2, cr2);
       state.setU64(DR6, dr6);
-      // The flags of a numeric SIMD exception are in MXCSR when it is raised (SDM volume 1, 11.5.2).
-      if (exception.vector === VECTOR.xm) state.setU32(CPU_STATE.mxcsr, mxcsr);
+      // The flags of a numeric SIMD exception are in MXCSR when it is raised, as #XM or as #UD (SDM volume 1, 11.5.2; volume 3, 2.5).
+      state.setU32(CPU_STATE.mxcsr, mxcsr);
     }
     this.nextIp = this.#ip = state.rip;
   }
