@@ -156,7 +156,7 @@ export class Decoder {
     const operandOverride = operandPrefix && row.prefix !== '66';
     let operandSize: CodeBits;
     if (!long) operandSize = (codeBits === 32) !== operandOverride ? 32 : 16;
-    else if (options.force64 || rexW) operandSize = 64;
+    else if (rexW) operandSize = 64;
     else if (operandOverride) operandSize = 16;
     else operandSize = options.default64 ? 64 : 32;
     let addressSize: CodeBits;

@@ -63,13 +63,6 @@ interface ParsedRow {
   readonly row: Row;
 }
 
-/** Escape bytes and the map they lead to; 38 and 3A do so behind 0F only. */
-const ESCAPES = [
-  ['0F', 1],
-  ['38', 2],
-  ['3A', 3],
-] as const;
-
 const HEX_BYTE = /^[0-9A-F]{2}$/;
 
 function parseRow(opcode: Opcode): ParsedRow {
@@ -85,10 +78,9 @@ function parseRow(opcode: Opcode): ParsedRow {
     parts.shift();
   }
   let map = 0;
-  for (const [escape, number] of ESCAPES) {
-    if (parts.length < 2 || parts[0] !== escape || map !== number >> 1) continue;
-    parts.shift();
-    map = number;
+  if (parts.length > 1 && parts[0] === '0F') {
+    map = parts.length > 2 && parts[1] === '38' ? 2 : parts.length > 2 && parts[1] === '3A' ? 3 : 1;
+    parts.splice(0, map === 1 ? 1 : 2);
   }
   const [opcodeText = '', modRmText, ...rest] = parts;
   if (rest.length > 0) fail('too many parts');

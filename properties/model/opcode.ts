@@ -39,8 +39,6 @@ export interface OpcodeOptions {
   readonly lock?: true;
   /** Operand size 64 by default in 64-bit mode (near branches, PUSH, POP...); 32 does not exist there. */
   readonly default64?: true;
-  /** Operand size 64 in 64-bit mode whatever the prefixes: near branches (as Intel processors do it). */
-  readonly force64?: true;
   /** #UD in 64-bit mode. */
   readonly not64?: true;
   /** Only in 64-bit mode (SYSCALL, MOVSXD, SWAPGS...). */
