@@ -85,6 +85,8 @@ export interface Cpu {
   /** Supervisor accesses to linear addresses: descriptor tables, TSS. */
   loadSystem(linear: bigint, bytes: number): bigint;
   storeSystem(linear: bigint, bytes: number, value: bigint): void;
+  /** Page-directory pointers of PAE paging. */
+  loadPhysical(address: bigint, bytes: number): bigint;
   /** Faults as such a write would, without writing. */
   checkStoreSystem(linear: bigint, bytes: number): void;
   /** By the stack's width and the instruction's operand size unless given. The stack pointer moves after the access. */

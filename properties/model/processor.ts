@@ -286,6 +286,10 @@ export class Processor implements Cpu {
     this.#writeLinear(Number(linear), bytes, 0, value, false);
   }
 
+  loadPhysical(address: bigint, bytes: number): bigint {
+    return this.memory.read(Number(address), bytes);
+  }
+
   checkStoreSystem(linear: bigint, bytes: number): void {
     this.#checkWriteLinear(Number(linear), bytes, 0, false);
   }

@@ -1,0 +1,112 @@
+/**
+ * Frames on a stack, checked as a whole before anything of them is written: the present stack, or one of an inner ring that
+ * is about to be entered (SDM volume 3, 5.8.5 and 6.12.1).
+ */
+import { CPU_STATE, type CpuState, SS } from '../../state/cpu-state.js';
+import { type Cpu, VECTOR } from '../cpu.js';
+import { BIG, fault, insideLimit, linear } from './descriptors.js';
+
+const RSP = 4;
+
+export const setCpl = (state: CpuState, cpl: number): void => state.setU32(CPU_STATE.cpl, cpl);
+
+/** What a frame needs to know of a stack segment; a Descriptor has it all. */
+export interface StackSegment {
+  readonly base: number;
+  readonly limit: number;
+  readonly isExpandDown: boolean;
+  readonly big: boolean;
+}
+
+export function presentStack(state: CpuState): StackSegment {
+  const attributes = state.segmentAttributes(SS);
+  return {
+    base: Number(state.segmentBase(SS)),
+    limit: state.segmentLimit(SS),
+    isExpandDown: (attributes & 0x1c) === 0x14,
+    big: (attributes & BIG) !== 0,
+  };
+}
+
+export const stackPointer = (cpu: Cpu): number => Number(cpu.register(RSP, 32));
+
+/** Replaces as much of the stack pointer as the loaded stack segment uses. */
+export function setStackPointer(cpu: Cpu, pointer: number): void {
+  cpu.setRegister(RSP, cpu.stackBits, BigInt(pointer));
+}
+
+const wrap = (segment: StackSegment, pointer: number): number => (segment.big ? pointer >>> 0 : pointer & 0xffff);
+
+export class Frame {
+  private readonly values: { readonly value: number; readonly bytes: number; readonly offset: number }[] = [];
+  /** Where the stack pointer will be. */
+  pointer: number;
+
+  /** @param inner whether this is the stack of a ring inside the present one, written as a supervisor */
+  constructor(
+    private readonly cpu: Cpu,
+    private readonly segment: StackSegment,
+    pointer: number,
+    private readonly inner: boolean,
+  ) {
+    this.pointer = wrap(segment, pointer);
+  }
+
+  push(bytes: number, value: number): void {
+    this.pointer = wrap(this.segment, this.pointer - bytes);
+    this.values.push({ value, bytes, offset: this.pointer });
+  }
+
+  /** #SS with this error code unless all of it is inside the limit. */
+  requireRoom(errorCode: number): void {
+    for (const { offset, bytes } of this.values) if (!insideLimit(this.segment, offset, bytes)) fault(VECTOR.ss, errorCode);
+  }
+
+  /** Page faults of all words come before the first write. */
+  write(): void {
+    for (const { offset, bytes } of this.values) {
+      if (this.inner) this.cpu.checkStoreSystem(this.linear(offset), bytes);
+      else this.cpu.checkStore(SS, BigInt(offset), bytes);
+    }
+    for (const { offset, bytes, value } of this.values) {
+      const data = BigInt.asUintN(bytes * 8, BigInt(value));
+      if (this.inner) this.cpu.storeSystem(this.linear(offset), bytes, data);
+      else this.cpu.store(SS, BigInt(offset), bytes, data);
+    }
+  }
+
+  private linear(offset: number): bigint {
+    return linear(BigInt(this.segment.base + offset));
+  }
+}
+
+/** Words of the present stack from its top on, read without moving the pointer. */
+export class StackReader {
+  private offset: number;
+  private readonly segment: StackSegment;
+
+  constructor(private readonly cpu: Cpu) {
+    this.segment = presentStack(cpu.state);
+    this.offset = wrap(this.segment, stackPointer(cpu));
+  }
+
+  read(bytes: number): number {
+    const value = Number(this.cpu.load(SS, BigInt(this.offset), bytes));
+    this.skip(bytes);
+    return value;
+  }
+
+  /** A selector in the low half of a wider word, which is read as a whole. */
+  readSelector(bytes: number): number {
+    return this.read(bytes) & 0xffff;
+  }
+
+  skip(bytes: number): void {
+    this.offset = wrap(this.segment, this.offset + bytes);
+  }
+
+  /** Where the stack pointer is after what was read. */
+  get pointer(): number {
+    return this.offset;
+  }
+}
