@@ -3,11 +3,10 @@ import { CPU_STATE } from '../../state/cpu-state.js';
 import { type Cpu, VECTOR } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
 import { MXCSR_MASK } from './mxcsr.js';
-import { leaveMmx, loadMemory, requireMmx, requireSse } from './registers.js';
+import { begin, leaveMmx, loadMemory, requireSse } from './registers.js';
 
 const emptyMmx = (cpu: Cpu): void => {
-  requireMmx(cpu);
-  leaveMmx(cpu);
+  if (begin(cpu, 'mmx')) leaveMmx(cpu);
 };
 
 /** #GP(0) for reserved bits. */

@@ -6,7 +6,7 @@ import type { Arithmetic } from './arithmetic.js';
 import { DOUBLE, type Format, SINGLE } from './float-format.js';
 import { arithmeticOf } from './float-operations.js';
 import { deliverExceptions, unmasked } from './mxcsr.js';
-import { enterMmx, readOperand, requireSse, requireSseAndMmx, writeLow, writeRegister } from './registers.js';
+import { beginWithBoth, enterMmx, readOperand, requireSse, writeLow, writeRegister } from './registers.js';
 
 type Convert = (arithmetic: Arithmetic, element: bigint) => bigint;
 
@@ -50,7 +50,7 @@ const packed = (elements: Elements) => (cpu: Cpu) => {
 };
 
 const toMmx = (elements: Elements) => (cpu: Cpu) => {
-  requireSseAndMmx(cpu);
+  if (!beginWithBoth(cpu)) return;
   const source = readOperand(cpu, 'xmm', 1, sourceBytes(elements));
   if (unmasked(cpu.state.u32(CPU_STATE.mxcsr), 0x3f)) cpu.undefine('cvt.mmx-fault');
   writeRegister(cpu, 'mmx', 0, convertElements(cpu, source, elements));
@@ -59,7 +59,7 @@ const toMmx = (elements: Elements) => (cpu: Cpu) => {
 /** CVTPI2PS: the upper half stays. Memory counts as an MMX register. */
 const mmxToSingles = (elements: Elements) => (cpu: Cpu) => {
   if (cpu.isMemory(1)) cpu.undefine('cvtpi2ps.memory');
-  requireSseAndMmx(cpu);
+  if (!beginWithBoth(cpu)) return;
   const source = readOperand(cpu, 'mmx', 1);
   if (unmasked(cpu.state.u32(CPU_STATE.mxcsr), 0x3f)) cpu.undefine('cvt.mmx-fault');
   const result = convertElements(cpu, source, elements);
@@ -69,7 +69,7 @@ const mmxToSingles = (elements: Elements) => (cpu: Cpu) => {
 /** CVTPI2PD: with memory it has nothing to do with the x87 state. */
 const mmxToDoubles = (elements: Elements) => (cpu: Cpu) => {
   if (cpu.isMemory(1)) requireSse(cpu);
-  else requireSseAndMmx(cpu);
+  else if (!beginWithBoth(cpu)) return;
   const result = convertElements(cpu, readOperand(cpu, 'mmx', 1), elements);
   if (!cpu.isMemory(1)) enterMmx(cpu);
   writeRegister(cpu, 'xmm', 0, result);

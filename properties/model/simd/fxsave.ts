@@ -2,6 +2,7 @@
 import { CPU_STATE } from '../../state/cpu-state.js';
 import { type Cpu, VECTOR } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
+import { Unit } from '../x87/unit.js';
 import { loadMxcsr } from './control.js';
 import { MXCSR_MASK } from './mxcsr.js';
 import { checkSegment } from './registers.js';
@@ -88,8 +89,9 @@ const restore = (cpu: Cpu): void => {
   const word = (at: number): number => Number(field(at, 2));
   const withSse = hasSse(cpu);
   if (withSse) loadMxcsr(cpu, Number(field(AREA.mxcsr, 4)));
-  state.setU16(CPU_STATE.x87Control, word(AREA.control));
-  state.setU16(CPU_STATE.x87Status, word(AREA.status));
+  const unit = new Unit(cpu);
+  unit.control = word(AREA.control);
+  unit.status = word(AREA.status);
   state.setU16(CPU_STATE.x87Empty, ~word(AREA.tags) & 0xff);
   state.setU16(CPU_STATE.x87Opcode, word(AREA.opcode) & OPCODE_BITS);
   const pointers = [

@@ -2,13 +2,13 @@
 import { DS } from '../../state/cpu-state.js';
 import type { Cpu } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
-import { BYTES, checkSegment, enterMmx, type RegisterFile, readRegister, requireFile } from './registers.js';
+import { BYTES, begin, checkSegment, enterMmx, type RegisterFile, readRegister } from './registers.js';
 
 const DESTINATION_INDEX = 7;
 
 /** The bytes whose mask has its sign bit set go to DS:rDI; the segment may be overridden. */
 const storeMasked = (file: RegisterFile) => (cpu: Cpu) => {
-  requireFile(cpu, file);
+  if (!begin(cpu, file)) return;
   const segment = cpu.instruction.segmentOverride ?? DS;
   const base = cpu.register(DESTINATION_INDEX, cpu.addressSize);
   const data = readRegister(cpu, file, 0);

@@ -3,14 +3,14 @@ import type { Cpu } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
 import {
   BYTES,
+  begin,
+  beginWithBoth,
   enterMmx,
   loadMemory,
   type RegisterFile,
   readOperand,
   readRegister,
-  requireFile,
   requireSse,
-  requireSseAndMmx,
   storeMemory,
   writeLow,
   writeRegister,
@@ -18,11 +18,11 @@ import {
 
 /** MOVD, MOVQ from general registers: zeros above the value. */
 const loadInteger = (file: RegisterFile) => (cpu: Cpu) => {
-  requireFile(cpu, file);
+  if (!begin(cpu, file)) return;
   writeRegister(cpu, file, 0, cpu.read(1));
 };
 const storeInteger = (file: RegisterFile) => (cpu: Cpu) => {
-  requireFile(cpu, file);
+  if (!begin(cpu, file)) return;
   cpu.write(0, BigInt.asUintN(cpu.width(0), readRegister(cpu, file, 1)));
   if (file === 'mmx') enterMmx(cpu);
 };
@@ -31,7 +31,7 @@ const storeInteger = (file: RegisterFile) => (cpu: Cpu) => {
 const load =
   (file: RegisterFile, bytes: number = BYTES[file]) =>
   (cpu: Cpu) => {
-    requireFile(cpu, file);
+    if (!begin(cpu, file)) return;
     writeRegister(cpu, file, 0, readOperand(cpu, file, 1, bytes));
   };
 const loadUnaligned = (cpu: Cpu): void => {
@@ -41,7 +41,7 @@ const loadUnaligned = (cpu: Cpu): void => {
 const store =
   (file: RegisterFile, bytes: number = BYTES[file], aligned = bytes === 16) =>
   (cpu: Cpu) => {
-    requireFile(cpu, file);
+    if (!begin(cpu, file)) return;
     const value = BigInt.asUintN(8 * bytes, readRegister(cpu, file, 1));
     if (!cpu.isMemory(0)) {
       writeRegister(cpu, file, 0, value);
@@ -87,12 +87,12 @@ const storeHalf = (half: 'low' | 'high') => (cpu: Cpu) => {
 };
 
 const mmxToXmm = (cpu: Cpu): void => {
-  requireSseAndMmx(cpu);
+  if (!beginWithBoth(cpu)) return;
   writeRegister(cpu, 'xmm', 0, readRegister(cpu, 'mmx', 1));
   enterMmx(cpu);
 };
 const xmmToMmx = (cpu: Cpu): void => {
-  requireSseAndMmx(cpu);
+  if (!beginWithBoth(cpu)) return;
   writeRegister(cpu, 'mmx', 0, readRegister(cpu, 'xmm', 1) & LOW);
 };
 

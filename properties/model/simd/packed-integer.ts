@@ -1,7 +1,7 @@
 /** Packed integer arithmetic, comparisons and logic of MMX and SSE2 (Intel SDM volume 2, PADDB to PXOR). */
 import type { Cpu } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
-import { BYTES, type RegisterFile, readOperand, readRegister, requireFile, writeRegister } from './registers.js';
+import { BYTES, begin, type RegisterFile, readOperand, readRegister, writeRegister } from './registers.js';
 import { ELEMENT_BYTES, type ElementType, type RANGES, saturate, Vector } from './vector.js';
 
 /** Destination and source in, result out; the upper half of MMX values is zero, that of the result is ignored. */
@@ -14,7 +14,7 @@ const result = new Vector();
 export const packed =
   (file: RegisterFile, operation: VectorOperation, sourceBytes: number = BYTES[file]) =>
   (cpu: Cpu): void => {
-    requireFile(cpu, file);
+    if (!begin(cpu, file)) return;
     second.value = readOperand(cpu, file, 1, sourceBytes);
     first.value = readRegister(cpu, file, 0);
     operation(first, second, result, BYTES[file]);

@@ -24,19 +24,30 @@ export function requireSse(cpu: Cpu): void {
   if ((cr0 & CR0_TS) !== 0) cpu.raise(VECTOR.nm);
 }
 
-export function requireMmx(cpu: Cpu): void {
+/** @returns false when the instruction has to be tried again: an x87 exception is pending, to be reported by FERR# (CR0.NE = 0) */
+function beginMmx(cpu: Cpu): boolean {
   const { state } = cpu;
   const cr0 = state.u32(CPU_STATE.cr0);
   if ((cr0 & CR0_EM) !== 0) cpu.raise(VECTOR.ud);
   if ((cr0 & CR0_TS) !== 0) cpu.raise(VECTOR.nm);
-  if ((state.u16(CPU_STATE.x87Status) & STATUS_ES) !== 0 && (cr0 & CR0_NE) !== 0) cpu.raise(VECTOR.mf);
+  if ((state.u16(CPU_STATE.x87Status) & STATUS_ES) === 0) return true;
+  if ((cr0 & CR0_NE) !== 0) cpu.raise(VECTOR.mf);
+  cpu.undefine('x87.ferr');
+  cpu.repeatInstruction();
+  return false;
 }
 
-export const requireFile = (cpu: Cpu, file: RegisterFile): void => (file === 'mmx' ? requireMmx(cpu) : requireSse(cpu));
-
-export function requireSseAndMmx(cpu: Cpu): void {
+/** Before an instruction with operands in that file: faults; false: nothing more is to be done now. */
+export function begin(cpu: Cpu, file: RegisterFile): boolean {
+  if (file === 'mmx') return beginMmx(cpu);
   requireSse(cpu);
-  requireMmx(cpu);
+  return true;
+}
+
+/** Before an instruction with operands in both files. */
+export function beginWithBoth(cpu: Cpu): boolean {
+  requireSse(cpu);
+  return beginMmx(cpu);
 }
 
 /** The transition to MMX: the x87 stack begins at R0 and all of its registers are valid (SDM volume 3, table 12-3). */

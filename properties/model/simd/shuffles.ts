@@ -2,7 +2,7 @@
 import type { Cpu } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
 import { inBothFiles, packed, type VectorOperation } from './packed-integer.js';
-import { BYTES, enterMmx, loadMemory, type RegisterFile, readRegister, requireFile, writeRegister } from './registers.js';
+import { BYTES, begin, enterMmx, loadMemory, type RegisterFile, readRegister, writeRegister } from './registers.js';
 import { saturate } from './vector.js';
 
 const packWords =
@@ -71,20 +71,20 @@ const shuffling = (file: RegisterFile, shuffle: Shuffle) => (cpu: Cpu) => packed
 
 const wordAt = (cpu: Cpu, file: RegisterFile): bigint => 16n * (cpu.read(2) & (file === 'mmx' ? 3n : 7n));
 const insertWord = (file: RegisterFile) => (cpu: Cpu) => {
-  requireFile(cpu, file);
+  if (!begin(cpu, file)) return;
   const word = cpu.isMemory(1) ? loadMemory(cpu, 1, 2) : cpu.register(cpu.registerNumber(1), 16);
   const at = wordAt(cpu, file);
   writeRegister(cpu, file, 0, (readRegister(cpu, file, 0) & ~(0xffffn << at)) | (word << at));
 };
 const extractWord = (file: RegisterFile) => (cpu: Cpu) => {
-  requireFile(cpu, file);
+  if (!begin(cpu, file)) return;
   cpu.write(0, (readRegister(cpu, file, 1) >> wordAt(cpu, file)) & 0xffffn);
   if (file === 'mmx') enterMmx(cpu);
 };
 
 /** The sign bit of each element, in a general register. */
 const signBits = (file: RegisterFile, elementBytes: number) => (cpu: Cpu) => {
-  requireFile(cpu, file);
+  if (!begin(cpu, file)) return;
   const value = readRegister(cpu, file, 1);
   let result = 0n;
   for (let i = 0; i < BYTES[file] / elementBytes; i++) {

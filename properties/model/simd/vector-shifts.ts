@@ -1,7 +1,7 @@
 /** Shifts of packed elements by a common count, and of a whole register by bytes (Intel SDM volume 2, PSLLW to PSRLDQ). */
 import type { Cpu } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
-import { BYTES, type RegisterFile, readOperand, readRegister, requireFile, requireSse, writeRegister } from './registers.js';
+import { BYTES, begin, type RegisterFile, readOperand, readRegister, requireSse, writeRegister } from './registers.js';
 
 type Kind = 'left' | 'right' | 'arithmetic';
 
@@ -29,12 +29,12 @@ function shiftElements(cpu: Cpu, file: RegisterFile, kind: Kind, width: number, 
 }
 
 const byOperand = (file: RegisterFile, kind: Kind, width: number) => (cpu: Cpu) => {
-  requireFile(cpu, file);
+  if (!begin(cpu, file)) return;
   // All of the operand is read, but 64 bits of it count.
   shiftElements(cpu, file, kind, width, BigInt.asUintN(64, readOperand(cpu, file, 1)));
 };
 const byImmediate = (file: RegisterFile, kind: Kind, width: number) => (cpu: Cpu) => {
-  requireFile(cpu, file);
+  if (!begin(cpu, file)) return;
   shiftElements(cpu, file, kind, width, cpu.read(1));
 };
 
