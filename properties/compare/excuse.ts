@@ -1,0 +1,62 @@
+/**
+ * What another processor may do differently: differences that a row of the policy table excuses, in the cases in which the
+ * model has needed that row (engine/policy/policy.ts).
+ */
+import { type Excuse, POLICY } from '../../engine/policy/policy.js';
+import type { CaseBatch, Outcomes } from '../oracles/oracle.js';
+import { windowsBytes } from '../state/arena.js';
+import { CPU_STATE, CPU_STATE_BYTES } from '../state/cpu-state.js';
+import { destinationOf } from './destination.js';
+import { type Difference, differingFields, stateOfRecord } from './fields.js';
+
+const POLICY_WORDS = 4;
+const TOP_BITS = 7 << 11;
+
+/** Ids of the rows of the policy table that the model has needed for a case. */
+export function policiesOf({ policies }: Outcomes, index: number): string[] {
+  return POLICY.filter((_, row) => ((policies[index * POLICY_WORDS + (row >>> 5)] as number) >>> (row & 31)) & 1).map(({ id }) => id);
+}
+
+/** Of the differences of a case what no row excuses. */
+export function unexcused(
+  batch: CaseBatch,
+  index: number,
+  left: Outcomes,
+  right: Outcomes,
+  model: Outcomes,
+  differences: readonly Difference[],
+): Difference[] {
+  const needed = policiesOf(model, index);
+  const excuses = POLICY.filter(({ id }) => needed.includes(id)).map((row) => row.excuses);
+  if (excuses.length === 0) return [...differences];
+  if (excuses.some(({ wholeCase }) => wholeCase === true)) return [];
+  const bytes = CPU_STATE_BYTES + windowsBytes(batch.windows);
+  const recordOf = (records: Uint8Array): Uint8Array => records.slice(index * bytes, (index + 1) * bytes);
+  const before = recordOf(batch.records);
+  const [a, b] = [recordOf(left.records), recordOf(right.records)];
+  for (const excuse of excuses) for (const record of [a, b]) erase(batch, before, record, excuse);
+  const remaining = new Set(differingFields(batch.bits, batch.windows, before, a, b).map(({ field }) => field));
+  return differences.filter(({ field, before: was, kind }) => (was === '' && kind === field) || remaining.has(field));
+}
+
+/** Makes what an excuse names the same in every record. */
+function erase(batch: CaseBatch, before: Uint8Array, record: Uint8Array, excuse: Excuse): void {
+  const state = stateOfRecord(record);
+  if (excuse.flags !== undefined) state.flags &= ~excuse.flags;
+  let status = state.u16(CPU_STATE.x87Status) & ~(excuse.x87Status ?? 0);
+  if (excuse.x87Stack === true) {
+    status &= ~TOP_BITS;
+    state.setU16(CPU_STATE.x87Empty, 0);
+  }
+  state.setU16(CPU_STATE.x87Status, status);
+  if (excuse.x87Pointers === true) {
+    state.setU16(CPU_STATE.x87Opcode, 0);
+    record.fill(0, CPU_STATE.x87InstructionOffset, CPU_STATE.x87OperandOffset + 8);
+  }
+  const ranges = excuse.destinationBytes;
+  if (excuse.destination !== true && ranges === undefined) return;
+  const destination = destinationOf(batch, before);
+  for (const [first, count] of excuse.destination === true ? [[0, destination?.bytes ?? 0] as const] : (ranges ?? [])) {
+    if (destination !== undefined) record.fill(0, destination.offset + first, destination.offset + first + count);
+  }
+}
