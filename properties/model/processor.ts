@@ -13,6 +13,7 @@ import type { Opcode } from './opcode.js';
 import { KIND } from './operand-form.js';
 import { ACCESS, Paging } from './paging.js';
 import { codeBitsOf, isCanonical, LINEAR_LIMIT, linearAddress, longLinearAddress, stackBitsOf } from './segmentation.js';
+import { dataBreakpoints, instructionBreakpoints } from './system/debug-registers.js';
 
 /** What becomes of interrupts, exceptions and traps: through the IDT in the system arena, the end of the case in the user arena. */
 export interface EventSink {
@@ -24,6 +25,9 @@ const PAGE_MASK = 0xfff;
 const CR0_PROTECTION = 1;
 const CR0_ALIGNMENT_MASK = 0x0004_0000;
 const DR6 = CPU_STATE.debug + 6 * 8;
+const DR7 = CPU_STATE.debug + 7 * 8;
+/** L0-L3 and G0-G3. */
+const DR7_ENABLED = 0xff;
 const DEBUG_SINGLE_STEP = 1 << 14;
 
 const POLICY_NUMBER = new Map(POLICY.map(({ id }, number) => [id, number]));
@@ -69,6 +73,7 @@ export class Processor implements Cpu {
     this.#ip = this.nextIp = state.rip;
     this.#executing = true;
     try {
+      this.#checkInstructionBreakpoint(flags);
       const instruction = this.#fetch.next(this.codeBits);
       this.instruction = instruction;
       const next = state.rip + BigInt(instruction.length);
@@ -87,6 +92,18 @@ export class Processor implements Cpu {
     } finally {
       this.#executing = false;
     }
+  }
+
+  /** An instruction breakpoint is met before the instruction is fetched; RF lets it pass (SDM volume 3, 6.9 and 17.3.1.1). */
+  #checkInstructionBreakpoint(flags: number): void {
+    if (!this.#hasBreakpoints() || flags & FLAG_BIT.rf) return;
+    const linear = Number(BigInt.asUintN(32, (this.codeBits === 64 ? 0n : this.state.segmentBase(CS)) + this.state.rip));
+    const hits = instructionBreakpoints(this.state, linear);
+    if (hits !== 0) throw new ModelException(VECTOR.db, undefined, BigInt(hits), 'breakpoint');
+  }
+
+  #hasBreakpoints(): boolean {
+    return (this.state.u32(DR7) & DR7_ENABLED) !== 0;
   }
 
   /** Makes the state the one that is saved with an exception. */
@@ -110,6 +127,12 @@ export class Processor implements Cpu {
   /** To be called before anything is delivered between instructions: what is saved is the present offset. */
   beginDelivery(): void {
     this.nextIp = this.#ip = this.state.rip;
+    this.state.setU32(CPU_STATE.interruptShadow, 0);
+  }
+
+  /** An external interrupt is accepted at this boundary. */
+  get acceptsInterrupts(): boolean {
+    return this.flag('if') && this.state.u32(CPU_STATE.interruptShadow) === 0;
   }
 
   // --- operands ------------------------------------------------------------------------------------------------------------
@@ -262,11 +285,16 @@ export class Processor implements Cpu {
   // --- memory --------------------------------------------------------------------------------------------------------------
 
   load(segment: number, offset: bigint, bytes: number): bigint {
-    return this.#readLinear(this.#linear(segment, offset, bytes, false), bytes, this.#userAccess(), true);
+    const linear = this.#linear(segment, offset, bytes, false);
+    const value = this.#readLinear(linear, bytes, this.#userAccess(), true);
+    if (this.#hasBreakpoints()) this.debugTrap |= dataBreakpoints(this.state, linear, bytes, false);
+    return value;
   }
 
   store(segment: number, offset: bigint, bytes: number, value: bigint): void {
-    this.#writeLinear(this.#linear(segment, offset, bytes, true), bytes, this.#userAccess(), value, true);
+    const linear = this.#linear(segment, offset, bytes, true);
+    this.#writeLinear(linear, bytes, this.#userAccess(), value, true);
+    if (this.#hasBreakpoints()) this.debugTrap |= dataBreakpoints(this.state, linear, bytes, true);
   }
 
   checkStore(segment: number, offset: bigint, bytes: number): void {

@@ -119,7 +119,7 @@ const LONGEST_CHAIN = 16;
 export type Delivery = 'delivered' | 'shutdown';
 
 /** CR2 and DR6 tell of an exception even when it becomes a double fault. */
-function recordException(state: CpuState, { vector, detail }: ModelException): void {
+export function recordException(state: CpuState, { vector, detail }: ModelException): void {
   if (vector === VECTOR.pf) state.setU64(CPU_STATE.cr2, detail);
   if (vector === VECTOR.db) state.setU64(DR6, (state.u64(DR6) & ~DR6_BREAKPOINTS) | detail);
 }
