@@ -41,6 +41,8 @@ export interface Excuse {
   readonly x87Stack?: true;
   /** Instruction and operand pointers, opcode of the x87. */
   readonly x87Pointers?: true;
+  /** The address of a page fault. */
+  readonly cr2?: true;
   /** Which exception, or none, is raised: the whole case says nothing. */
   readonly wholeCase?: true;
 }
