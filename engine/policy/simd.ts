@@ -1,6 +1,9 @@
 /** Policy rows of simd instructions, see policy.ts. */
 import type { PolicyRow } from './policy.js';
 
+/** Offsets in the image of FXSAVE. */
+const FXSAVE = { pointers: 5, mxcsrMask: 28, registers: 32, behind: 416 } as const;
+
 export const SIMD_POLICY: readonly PolicyRow[] = [
   {
     id: 'rcp.digits',
@@ -37,15 +40,37 @@ export const SIMD_POLICY: readonly PolicyRow[] = [
     instructions: 'FXSAVE',
     when: 'always',
     source: 'SDM 2A, FXSAVE: reserved fields; MXCSR_MASK and the x87 pointers are those of the processor',
-    ours: 'byte 5 and the upper halves of the selectors are written as zeros, bytes 10-15 of the x87 registers and from 416 (32-bit code: 288) on are left alone; MXCSR_MASK is 0000FFFFh',
-    amd: 'the x87 opcode and pointers are those of the last unmasked exception, selectors are zero, MXCSR_MASK has bit 17',
-    intel: 'recent processors store selectors as zeros and keep the data pointer of unmasked exceptions only',
+    ours: 'byte 5 and the upper halves of the selectors are written as zeros, the other reserved bytes are left alone; MXCSR_MASK is 0000FFFFh',
+    amd: 'opcode and pointers are zero unless an x87 exception is pending; the upper six bytes of x87 registers are written as zeros; MXCSR_MASK is 0002FFFFh',
+    intel: 'recent processors store selectors as zeros',
     excuses: {
       destinationBytes: [
-        [5, 19],
-        [28, 4],
+        [FXSAVE.pointers, 19],
+        [FXSAVE.mxcsrMask, 4],
+        ...Array.from({ length: 8 }, (_, i) => [FXSAVE.registers + 16 * i + 10, 6] as const),
+        [FXSAVE.behind, 96],
       ],
     },
+  },
+  {
+    id: 'fxsave.fault',
+    instructions: 'FXSAVE, FXRSTOR',
+    when: 'a page fault is raised',
+    source: 'SDM 3A, 6.15, interrupt 14: which byte of an operand is the first to fault',
+    ours: 'CR2 is the lowest address that faults',
+    amd: 'CR2 is the address of the last byte, if it faults',
+    intel: 'unknown',
+    excuses: { cr2: true },
+  },
+  {
+    id: 'fxrstor.pointers',
+    instructions: 'FXRSTOR',
+    when: 'always',
+    source: 'APM 2, 11.4.4: opcode and pointers are restored only with a pending x87 exception',
+    ours: 'they are restored always',
+    amd: 'zero unless an x87 exception is pending',
+    intel: 'as ours but for selectors',
+    excuses: { x87Pointers: true },
   },
   {
     id: 'fxsave.osfxsr',
@@ -80,11 +105,31 @@ export const SIMD_POLICY: readonly PolicyRow[] = [
   {
     id: 'maskmov.unselected',
     instructions: 'MASKMOVQ, MASKMOVDQU',
-    when: 'not all bytes are selected',
-    source: 'SDM 2B, MASKMOVDQU: exceptions and breakpoints for bytes that are not selected are implementation dependent',
+    when: 'no byte is selected of those in one of the pages',
+    source: 'SDM 2B, MASKMOVDQU: exceptions for bytes that are not selected are implementation dependent',
     ours: 'the segment is checked for all bytes, pages are accessed for selected ones only',
-    amd: 'unknown',
+    amd: 'all pages are accessed, unless no byte at all is selected',
     intel: 'unknown',
-    excuses: {},
+    excuses: { wholeCase: true },
+  },
+  {
+    id: 'maskmov.fault',
+    instructions: 'MASKMOVQ, MASKMOVDQU',
+    when: 'a page fault is raised',
+    source: 'SDM 2B, MASKMOVDQU',
+    ours: 'CR2 is the address of the first selected byte that faults; the transition to MMX state has not been made',
+    amd: 'CR2 is the first byte of the operand in that page; MASKMOVQ has made the transition',
+    intel: 'unknown',
+    excuses: { cr2: true, x87Stack: true },
+  },
+  {
+    id: 'prefetchw.register',
+    instructions: 'PREFETCHW (0F 0D)',
+    when: 'the operand is a register',
+    source: 'SDM 2B, PREFETCHW: memory operands only; appendix A: a hint of the reserved NOP space',
+    ours: 'no operation',
+    amd: '#UD',
+    intel: 'as ours',
+    excuses: { wholeCase: true },
   },
 ];

@@ -31,6 +31,9 @@ const storeControl = (cpu: Cpu): void => {
 const fence = (): void => {};
 /** A hint: not even an address is looked at. */
 const prefetch = (): void => {};
+const prefetchForWriting = (cpu: Cpu): void => {
+  if (!cpu.isMemory(0)) cpu.undefine('prefetchw.register');
+};
 /** Faults as a load of the byte does. */
 const flushLine = (cpu: Cpu): void => {
   loadMemory(cpu, 0, 1);
@@ -46,7 +49,7 @@ export const SIMD_CONTROL: readonly Opcode[] = [
   opcode('NP 0F AE /7', 'SFENCE', 'rm:r32', fence),
   opcode('NP 0F AE /7', 'CLFLUSH', 'm8', flushLine),
   // A register as operand makes a NOP of these.
-  opcode('0F 0D /r', 'PREFETCHW', 'r/m8', prefetch),
+  opcode('0F 0D /r', 'PREFETCHW', 'r/m8', prefetchForWriting),
   opcode('0F 18 /0', 'PREFETCHNTA', 'r/m8', prefetch),
   opcode('0F 18 /1', 'PREFETCHT0', 'r/m8', prefetch),
   opcode('0F 18 /2', 'PREFETCHT1', 'r/m8', prefetch),

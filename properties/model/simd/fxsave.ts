@@ -5,6 +5,7 @@ import { type Opcode, opcode } from '../opcode.js';
 import { Unit } from '../x87/unit.js';
 import { loadMxcsr } from './control.js';
 import { MXCSR_MASK } from './mxcsr.js';
+import { onFault } from './policy.js';
 import { checkSegment } from './registers.js';
 
 const AREA_BYTES = 512;
@@ -55,7 +56,9 @@ const save = (cpu: Cpu): void => {
   const { segment, offset } = area(cpu, true);
   const { state } = cpu;
   cpu.undefine('fxsave.image');
-  for (let at = 0; at < AREA_BYTES; at += 16) cpu.checkStore(segment, offset + BigInt(at), 16);
+  onFault(cpu, VECTOR.pf, 'fxsave.fault', () => {
+    for (let at = 0; at < AREA_BYTES; at += 16) cpu.checkStore(segment, offset + BigInt(at), 16);
+  });
   const put = (at: number, bytes: number, value: bigint | number): void => cpu.store(segment, offset + BigInt(at), bytes, BigInt(value));
   put(AREA.control, 2, state.u16(CPU_STATE.x87Control));
   put(AREA.status, 2, state.u16(CPU_STATE.x87Status));
@@ -84,9 +87,12 @@ const restore = (cpu: Cpu): void => {
   const { segment, offset } = area(cpu, false);
   const { state } = cpu;
   // All of it is read before anything changes.
-  const words = Array.from({ length: AREA_BYTES / 8 }, (_, i) => cpu.load(segment, offset + BigInt(8 * i), 8));
+  const words = onFault(cpu, VECTOR.pf, 'fxsave.fault', () =>
+    Array.from({ length: AREA_BYTES / 8 }, (_, i) => cpu.load(segment, offset + BigInt(8 * i), 8)),
+  );
   const field = (at: number, bytes: number): bigint => BigInt.asUintN(8 * bytes, words[at >> 3]! >> BigInt(8 * (at & 7)));
   const word = (at: number): number => Number(field(at, 2));
+  cpu.undefine('fxrstor.pointers');
   const withSse = hasSse(cpu);
   if (withSse) loadMxcsr(cpu, Number(field(AREA.mxcsr, 4)));
   const unit = new Unit(cpu);

@@ -1,10 +1,18 @@
 /** MASKMOVQ and MASKMOVDQU (Intel SDM volume 2). */
-import { DS } from '../../state/cpu-state.js';
-import type { Cpu } from '../cpu.js';
+import { DS, FS } from '../../state/cpu-state.js';
+import { type Cpu, VECTOR } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
+import { onFault } from './policy.js';
 import { BYTES, begin, checkSegment, enterMmx, type RegisterFile, readRegister } from './registers.js';
 
 const DESTINATION_INDEX = 7;
+const PAGE_BYTES = 4096n;
+
+/** Pages (by their number, from the first) of the bytes in `indexes`. */
+function pagesOf(cpu: Cpu, segment: number, base: bigint, indexes: readonly number[]): Set<bigint> {
+  const linear = (cpu.codeBits === 64 && segment < FS ? 0n : cpu.state.segmentBase(segment)) + base;
+  return new Set(indexes.map((i) => (linear + BigInt(i)) / PAGE_BYTES));
+}
 
 /** The bytes whose mask has its sign bit set go to DS:rDI; the segment may be overridden. */
 const storeMasked = (file: RegisterFile) => (cpu: Cpu) => {
@@ -13,12 +21,14 @@ const storeMasked = (file: RegisterFile) => (cpu: Cpu) => {
   const base = cpu.register(DESTINATION_INDEX, cpu.addressSize);
   const data = readRegister(cpu, file, 0);
   const mask = readRegister(cpu, file, 1);
-  const selected = Array.from({ length: BYTES[file] }, (_, i) => i).filter((i) => ((mask >> BigInt(8 * i + 7)) & 1n) === 1n);
-  if (selected.length < BYTES[file]) cpu.undefine('maskmov.unselected');
   checkSegment(cpu, segment, base, BYTES[file], true);
-  const offsetOf = (i: number): bigint => base + BigInt(i);
-  for (const i of selected) cpu.checkStore(segment, offsetOf(i), 1);
-  for (const i of selected) cpu.store(segment, offsetOf(i), 1, (data >> BigInt(8 * i)) & 0xffn);
+  const bytes = Array.from({ length: BYTES[file] }, (_, i) => i);
+  const selected = bytes.filter((i) => ((mask >> BigInt(8 * i + 7)) & 1n) === 1n);
+  if (pagesOf(cpu, segment, base, selected).size < pagesOf(cpu, segment, base, bytes).size) cpu.undefine('maskmov.unselected');
+  onFault(cpu, VECTOR.pf, 'maskmov.fault', () => {
+    for (const i of selected) cpu.checkStore(segment, base + BigInt(i), 1);
+  });
+  for (const i of selected) cpu.store(segment, base + BigInt(i), 1, (data >> BigInt(8 * i)) & 0xffn);
   if (file === 'mmx') enterMmx(cpu);
 };
 
