@@ -104,7 +104,7 @@ export function roundToRegister(exact: Exact, control: number, precision: number
   return { value: pack(negative, rounded.places, rounded.place), exceptions: inexact, roundedUp: rounded.roundedUp };
 }
 
-/** With the adjusted exponent; FSCALE may still be out of range then, and gives infinity or zero. */
+/** With the adjusted exponent. FSCALE may still be out of range then: its result is infinity or zero, and counts as inexact. */
 function adjusted(
   negative: boolean,
   { places, place, roundedUp }: InPlaces & { readonly place: number },
@@ -112,13 +112,10 @@ function adjusted(
   adjustment: number,
   exceptions: number,
 ): Outcome {
-  const value =
-    exponent + adjustment > LARGEST
-      ? infinity(negative)
-      : exponent + adjustment < SMALLEST
-        ? zero(negative)
-        : pack(negative, places, place + adjustment);
-  return { value, exceptions, roundedUp };
+  const finalExponent = exponent + adjustment;
+  if (finalExponent > LARGEST) return { value: infinity(negative), exceptions: exceptions | PRECISION, roundedUp: true };
+  if (finalExponent < SMALLEST) return { value: zero(negative), exceptions: exceptions | PRECISION, roundedUp: false };
+  return { value: pack(negative, places, place + adjustment), exceptions, roundedUp };
 }
 
 /** To a register under precision control. */
@@ -132,6 +129,8 @@ export interface StoredOutcome {
   readonly roundedUp: boolean;
 }
 
+const nothingStored = (exceptions: number): StoredOutcome => ({ bits: 0n, exceptions, roundedUp: false });
+
 /** To single or double precision in memory; nothing is stored when overflow or underflow is unmasked. */
 export function roundToInterchange(exact: Exact, format: InterchangeFormat, control: number): StoredOutcome {
   const { negative } = exact;
@@ -144,14 +143,15 @@ export function roundToInterchange(exact: Exact, format: InterchangeFormat, cont
   const rounded = roundToPrecision(exact, fractionBits + 1, rounding);
   const exponent = bitLength(rounded.places) - 1 + rounded.place;
   if (exponent > bias) {
+    if ((control & OVERFLOW) === 0) return nothingStored(OVERFLOW);
     const toInfinity = overflowsToInfinity(negative, rounding);
     return { bits: sign | (toInfinity ? infinite : infinite - 1n), exceptions: OVERFLOW | PRECISION, roundedUp: toInfinity };
   }
   if (exponent < 1 - bias) {
+    if ((control & UNDERFLOW) === 0) return nothingStored(UNDERFLOW);
     // The number of places is the encoding: a carry out of the fraction makes the smallest normal number.
     const tiny = roundToPlace(exact, 1 - bias - fractionBits, rounding);
-    const signals = tiny.inexact || (control & UNDERFLOW) === 0;
-    return { bits: sign | tiny.places, exceptions: (signals ? UNDERFLOW : 0) | (tiny.inexact ? PRECISION : 0), roundedUp: tiny.roundedUp };
+    return { bits: sign | tiny.places, exceptions: tiny.inexact ? UNDERFLOW | PRECISION : 0, roundedUp: tiny.roundedUp };
   }
   const fraction = rounded.places - (1n << BigInt(bitLength(rounded.places) - 1));
   const field = BigInt(exponent + bias) << BigInt(fractionBits);

@@ -49,10 +49,11 @@ const loadRegister = computing((unit) => {
 
 type Conversion = (value: Real, control: number) => StoredOutcome;
 
-/** Stores ST(0) and pops, unless an exception other than PE is unmasked. */
+/** Stores ST(0) and pops, unless an exception other than PE is unmasked; a fault of the access comes before both. */
 function storeMemory(conversion: Conversion, indefinite: bigint, pops: 0 | 1): (cpu: Cpu) => void {
   const preventing = PRE_COMPUTATION | OVERFLOW | UNDERFLOW;
   return computing((unit) => {
+    unit.cpu.checkWrite(0);
     const isEmpty = unit.isEmpty(0);
     const { bits, exceptions, roundedUp } = isEmpty
       ? { bits: indefinite, exceptions: INVALID, roundedUp: false }
@@ -67,6 +68,7 @@ function storeMemory(conversion: Conversion, indefinite: bigint, pops: 0 | 1): (
 
 /** FSTP m80fp copies whatever is there. */
 const storeExtended = computing((unit) => {
+  unit.cpu.checkWrite(0);
   const isEmpty = unit.isEmpty(0);
   if (isEmpty && !unit.stackFault('underflow')) return;
   if (!isEmpty) unit.signal(0);
