@@ -17,8 +17,6 @@ export interface SequenceOptions {
 
 export interface BuiltSequence {
   readonly bytes: Uint8Array;
-  /** Of each instruction, from the first one. */
-  readonly offsets: readonly number[];
   readonly head: BuiltInstruction;
 }
 
@@ -78,5 +76,5 @@ export function buildSequence(
     length += built.bytes.length;
   }
   if (head === undefined) throw new Error('a sequence without instructions');
-  return { bytes: bytes.slice(0, length), offsets, head };
+  return { bytes: bytes.slice(0, length), head };
 }

@@ -14,8 +14,8 @@ export interface GeneratedBatch {
   readonly batch: CaseBatch;
   /** What the first instruction is meant to be. */
   readonly encoding: InstructionEncoding;
-  /** Offsets of the instructions from the first one, as they were written. */
-  readonly offsets: readonly number[];
+  /** Bytes of it were changed at random: it is another one, or none. */
+  readonly spoiled: boolean;
   /** Of the first instruction, in the code window. */
   readonly codeOffset: number;
   readonly codeBytes: number;
@@ -36,29 +36,40 @@ export class UserBatches {
   private readonly states: UserStates;
   private readonly records: Uint8Array;
   private readonly words: Uint32Array;
+  private poolSeed: number | undefined;
 
   /** @param capacity cases of a batch at most; the records of a batch are overwritten by the next one */
   constructor(
     readonly bits: CodeBits,
     surroundings: Surroundings,
-    seed: number,
     readonly capacity: number,
   ) {
-    this.random = new Random(seed);
+    this.random = new Random(0);
     this.builder = new InstructionBuilder(this.random);
     this.states = new UserStates(bits, surroundings, this.random);
     this.records = new Uint8Array(capacity * USER_RECORD_BYTES);
     this.words = new Uint32Array(this.records.buffer);
   }
 
-  /** The generator of cases from here on. The states in the pool are not drawn again. */
+  /** What comes from here on is determined by the two seeds. Drawing the pool takes as long as some hundred cases. */
+  seed(poolSeed: number, seed: number): void {
+    if (poolSeed !== this.poolSeed) {
+      this.random.reseed(poolSeed);
+      this.states.renewPool();
+      this.poolSeed = poolSeed;
+    }
+    this.random.reseed(seed);
+  }
+
+  /** One instruction of this encoding, in so many states. */
   single(encoding: InstructionEncoding, count: number): GeneratedBatch {
     const { random, bits } = this;
     const codeOffset = interestingCodeOffset(random, 16);
     const at = CODE_WINDOW.address - codeBase(bits) + codeOffset;
     const built = this.builder.build(encoding, { bits, at, dataOffset: dataOffsetFor(bits) });
-    if (random.chance(ILLEGAL_PERCENT)) this.spoil(built.bytes);
-    return this.fill(built, built.bytes, [0], codeOffset, count, SINGLE_TICKS);
+    const spoiled = random.chance(ILLEGAL_PERCENT);
+    if (spoiled) this.spoil(built.bytes);
+    return { ...this.fill(built, built.bytes, codeOffset, count, SINGLE_TICKS), spoiled };
   }
 
   /** Twenty to fifty instructions, of which the first is of this encoding. */
@@ -66,8 +77,8 @@ export class UserBatches {
     const { random, bits } = this;
     const codeOffset = 0;
     const at = CODE_WINDOW.address - codeBase(bits) + codeOffset;
-    const { bytes, offsets, head } = buildSequence(random, this.builder, first, { bits, at, maximumBytes: CODE_WINDOW.bytes - 16 });
-    return this.fill(head, bytes, offsets, codeOffset, count, SEQUENCE_TICKS);
+    const { bytes, head } = buildSequence(random, this.builder, first, { bits, at, maximumBytes: CODE_WINDOW.bytes - 16 });
+    return { ...this.fill(head, bytes, codeOffset, count, SEQUENCE_TICKS), spoiled: false };
   }
 
   private spoil(bytes: Uint8Array): void {
@@ -79,11 +90,11 @@ export class UserBatches {
   private fill(
     head: BuiltInstruction,
     code: Uint8Array,
-    offsets: readonly number[],
     codeOffset: number,
     count: number,
     tickLimit: number,
-  ): GeneratedBatch {
+  ): Omit<GeneratedBatch, 'spoiled'> {
+    if (this.poolSeed === undefined) throw new Error('seed() comes first');
     const { words, records, states, bits } = this;
     if (count > this.capacity) throw new RangeError(`a batch of ${count} cases, of at most ${this.capacity}`);
     const kind = poolKindFor(head.encoding);
@@ -101,6 +112,6 @@ export class UserBatches {
       records: records.subarray(0, count * USER_RECORD_BYTES),
       tickLimit,
     };
-    return { batch, encoding: head.encoding, offsets, codeOffset, codeBytes: code.length };
+    return { batch, encoding: head.encoding, codeOffset, codeBytes: code.length };
   }
 }

@@ -18,9 +18,7 @@ export type Surroundings = 'any' | 'native';
 
 const RECORD_WORDS = USER_RECORD_BYTES / 4;
 const STATE_WORDS = CPU_STATE_BYTES / 4;
-const POOL_STATES = 128;
-/** One state of the pool is replaced after so many cases. */
-const POOL_REFRESH_CASES = 8;
+const POOL_STATES = 256;
 
 const RSP = 4;
 const RCX = 1;
@@ -51,7 +49,7 @@ const FLAG = {
   if: 0x200,
   df: 0x400,
   nt: 0x4000,
- 
+
   ac: 0x4_0000,
   id: 0x20_0000,
   arithmetic: 0x8d5,
@@ -127,20 +125,21 @@ export const codeBase = (bits: CodeBits): number => (bits === 16 ? CODE_BASE_16 
 export class UserStates {
   private readonly pool = new Uint32Array(POOL_STATES * STATE_WORDS);
   private readonly scratch = new CpuState();
-  private cases = 0;
 
   constructor(
     private readonly bits: CodeBits,
     private readonly surroundings: Surroundings,
     private readonly random: Random,
-  ) {
-    for (let i = 0; i < POOL_STATES; i++) this.refresh(i);
+  ) {}
+
+  /** Draws the states of the pool anew: to be called before the first case, and after some thousands. */
+  renewPool(): void {
+    for (let slot = 0; slot < POOL_STATES; slot++) this.renew(slot);
   }
 
   /** The state and all windows but that of the code. @param words the record @param codeOffset of the first instruction, in the window */
   fill(words: Uint32Array, shape: BuiltInstruction, kind: PoolKind, codeOffset: number): void {
     const { random, bits } = this;
-    if (++this.cases % POOL_REFRESH_CASES === 0) this.refresh(random.below(POOL_STATES));
     const from = random.below(POOL_STATES) * STATE_WORDS;
     words.set(this.pool.subarray(from, from + STATE_WORDS), 0);
     this.generalRegisters(words);
@@ -283,7 +282,7 @@ export class UserStates {
     }
   }
 
-  private refresh(slot: number): void {
+  private renew(slot: number): void {
     const { scratch: state } = this;
     state.words.fill(0);
     this.control(state);
