@@ -53,6 +53,7 @@ function erase(batch: CaseBatch, before: Uint8Array, record: Uint8Array, excuse:
     state.setU16(CPU_STATE.x87Opcode, 0);
     record.fill(0, CPU_STATE.x87InstructionOffset, CPU_STATE.x87OperandOffset + 8);
   }
+  if (excuse.cr2 === true) state.setU64(CPU_STATE.cr2, 0n);
   const ranges = excuse.destinationBytes;
   if (excuse.destination !== true && ranges === undefined) return;
   const destination = destinationOf(batch, before);
