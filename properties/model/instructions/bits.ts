@@ -2,10 +2,13 @@
 import type { Cpu } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
 import { hexByte } from './notation.js';
-import { bit, integerWidth, signed, unsigned } from './values.js';
+import { bit, type IntegerWidth, integerWidth, signed, unsigned } from './values.js';
 
 /** What becomes of an operand, given the mask of the bit; nothing for BT. */
 type Change = ((old: bigint, mask: bigint, all: bigint) => bigint) | undefined;
+
+/** Within the operand, also of a negative offset. */
+const bitPosition = (offset: bigint, width: IntegerWidth): number => Number(offset & BigInt(width - 1));
 
 function finish(cpu: Cpu, selected: boolean): void {
   cpu.setFlag('cf', selected);
@@ -16,7 +19,7 @@ function finish(cpu: Cpu, selected: boolean): void {
 function testWithin(cpu: Cpu, change: Change): void {
   const width = integerWidth(cpu, 0);
   if (change !== undefined) cpu.checkWrite(0);
-  const position = Number(cpu.read(1)) & (width - 1);
+  const position = bitPosition(cpu.read(1), width);
   const old = cpu.read(0);
   finish(cpu, bit(old, position));
   if (change !== undefined) cpu.write(0, change(old, 1n << BigInt(position), unsigned(-1n, width)));
@@ -27,9 +30,9 @@ function testBitString(cpu: Cpu, change: Change): void {
   const width = integerWidth(cpu, 0);
   const bytes = width / 8;
   const bitOffset = signed(cpu.read(1), width);
-  const position = Number(unsigned(bitOffset, width)) & (width - 1);
+  const position = bitPosition(bitOffset, width);
   const { segment, offset } = cpu.address(0);
-  // Arithmetic right shift: rounds toward minus infinity, as position is never negative.
+  // Rounds toward minus infinity: the position within the unit is never negative.
   const unit = bitOffset >> BigInt(Math.log2(width));
   const at = unsigned(offset + unit * BigInt(bytes), cpu.addressSize);
   if (change !== undefined) cpu.checkStore(segment, at, bytes);

@@ -3,6 +3,7 @@ import { type Cpu, VECTOR } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
 import { CONDITIONS, type Condition } from './conditions.js';
 import { hexByte } from './notation.js';
+import { openWhereFaulting } from './open-order.js';
 import { integerWidth, RCX, RSP, signed, unsigned } from './values.js';
 
 /** Intel processors ignore the operand-size prefix of near branches in 64-bit mode; the manual calls it undefined. */
@@ -10,7 +11,8 @@ function sizeBranch(cpu: Cpu): void {
   if (cpu.codeBits === 64 && cpu.operandSize === 16) cpu.undefine('branch.operandSize');
 }
 
-const jumpRelative = (cpu: Cpu): void => cpu.jumpNear(cpu.nextIp + signed(cpu.read(0), integerWidth(cpu, 0)));
+const relativeTarget = (cpu: Cpu): bigint => cpu.nextIp + signed(cpu.read(0), integerWidth(cpu, 0));
+const jumpRelative = (cpu: Cpu): void => cpu.jumpNear(relativeTarget(cpu));
 
 const jump = (cpu: Cpu): void => {
   sizeBranch(cpu);
@@ -28,14 +30,14 @@ const jumpIndirect = (cpu: Cpu): void => {
 };
 
 /** The target is checked before the stack. */
-function call(cpu: Cpu, transfer: () => void): void {
+function call(cpu: Cpu, target: bigint): void {
   sizeBranch(cpu);
   const returnAddress = cpu.nextIp;
-  transfer();
+  openWhereFaulting(cpu, 'call.order', () => cpu.jumpNear(target));
   cpu.push(unsigned(returnAddress, cpu.operandSize));
 }
-const callRelative = (cpu: Cpu): void => call(cpu, () => jumpRelative(cpu));
-const callIndirect = (cpu: Cpu): void => call(cpu, () => cpu.jumpNear(cpu.read(0)));
+const callRelative = (cpu: Cpu): void => call(cpu, relativeTarget(cpu));
+const callIndirect = (cpu: Cpu): void => call(cpu, cpu.read(0));
 
 function returnNear(cpu: Cpu): void {
   sizeBranch(cpu);
@@ -116,5 +118,6 @@ export const CONTROL_FLOW: readonly Opcode[] = [
   ...[0, 1, 2, 3].map((digit) => opcode(`0F 18 /${digit}`, 'PREFETCHh', 'r/m8', nothing)),
   ...[4, 5, 6, 7].map((digit) => opcode(`0F 18 /${digit}`, 'NOP', 'r/mv', nothing)),
   ...[0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f].map((byte) => opcode(`0F ${hexByte(byte)} /r`, 'NOP', 'r/mv', nothing)),
-  opcode('0F 0D /r', 'PREFETCHW', 'r/m8', nothing),
+  opcode('0F 0D /r', 'PREFETCHW', 'm8', nothing),
+  opcode('0F 0D /r', 'NOP', 'rm:rv', (cpu) => cpu.undefine('prefetchw.register')),
 ];

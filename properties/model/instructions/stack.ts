@@ -2,6 +2,7 @@
 import { SS } from '../../state/cpu-state.js';
 import type { Cpu } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
+import { openWhereFaulting } from './open-order.js';
 import { RAX, RBP, RDI, RSP, unsigned } from './values.js';
 
 /** An operand that uses ESP, or is ESP, has its value before the push. */
@@ -16,45 +17,58 @@ const stackOffset = (cpu: Cpu, pointer: bigint): bigint => unsigned(pointer, cpu
 function pushAll(cpu: Cpu): void {
   const bytes = cpu.operandSize / 8;
   const before = cpu.register(RSP, 32);
-  for (let i = 1; i <= 8; i++) cpu.checkStore(SS, stackOffset(cpu, before - BigInt(i * bytes)), bytes);
+  const check = (place: number): void => cpu.checkStore(SS, stackOffset(cpu, before - BigInt(place * bytes)), bytes);
+  check(1);
+  openWhereFaulting(cpu, 'pusha.fault', () => {
+    for (let place = 2; place <= 8; place++) check(place);
+  });
   for (let number = RAX; number <= RDI; number++) cpu.push(number === RSP ? before : cpu.register(number, 32));
 }
 
 /** What was pushed for ESP is passed over. */
 function popAll(cpu: Cpu): void {
-  for (let number = RDI; number >= RAX; number--) {
-    const value = cpu.pop();
-    if (number !== RSP) cpu.setRegister(number, cpu.operandSize, value);
-  }
+  cpu.setRegister(RDI, cpu.operandSize, cpu.pop());
+  openWhereFaulting(cpu, 'popa.fault', () => {
+    for (let number = RDI - 1; number >= RAX; number--) {
+      const value = cpu.pop();
+      if (number !== RSP) cpu.setRegister(number, cpu.operandSize, value);
+    }
+  });
 }
 
-/** The pushes of ENTER, with the display copied: the frame pointer to be. */
-function buildFrame(cpu: Cpu, level: number, push: (value: bigint) => void): bigint {
-  const bytes = cpu.operandSize / 8;
-  push(cpu.register(RBP, 64));
-  const frame = cpu.register(RSP, 64);
-  for (let i = 1; i < level; i++) push(cpu.load(SS, stackOffset(cpu, cpu.register(RBP, 64) - BigInt(i * bytes)), bytes));
-  if (level > 0) push(frame);
-  return frame;
-}
+/** Of the i-th pointer of the display that ENTER copies. */
+const displayOffset = (cpu: Cpu, i: number): bigint => stackOffset(cpu, cpu.register(RBP, 64) - BigInt(i * (cpu.operandSize / 8)));
 
 /**
- * The pushes of a first pass are only checked, so that a fault leaves the stack as it was. In the second one the display
- * is read as the pushes before have made it, where it overlaps the new frame.
+ * Every access is checked first, so that a fault leaves the stack as it was. The display is read as the pushes before have made
+ * it, where it overlaps the new frame.
  */
 function enter(cpu: Cpu): void {
   const allocated = cpu.read(0);
   const level = Number(cpu.read(1)) & 31;
   const bytes = cpu.operandSize / 8;
   let bottom = cpu.register(RSP, cpu.stackBits);
-  buildFrame(cpu, level, () => {
+  const check = (): void => {
     bottom = stackOffset(cpu, bottom - BigInt(bytes));
     cpu.checkStore(SS, bottom, bytes);
+  };
+  check();
+  const top = openWhereFaulting(cpu, 'enter.fault', () => {
+    for (let i = 1; i < level; i++) {
+      cpu.load(SS, displayOffset(cpu, i), bytes);
+      check();
+    }
+    if (level > 0) check();
+    const top = stackOffset(cpu, bottom - allocated);
+    // Faults as a write at the final stack pointer would.
+    cpu.checkStore(SS, top, bytes);
+    return top;
   });
-  const top = stackOffset(cpu, bottom - allocated);
-  // Faults as a write at the final stack pointer would.
-  cpu.checkStore(SS, top, bytes);
-  const frame = buildFrame(cpu, level, (value) => cpu.push(unsigned(value, cpu.operandSize)));
+  const push = (value: bigint): void => cpu.push(unsigned(value, cpu.operandSize));
+  push(cpu.register(RBP, 64));
+  const frame = cpu.register(RSP, 64);
+  for (let i = 1; i < level; i++) push(cpu.load(SS, displayOffset(cpu, i), bytes));
+  if (level > 0) push(frame);
   cpu.setRegister(RBP, cpu.operandSize, unsigned(frame, cpu.operandSize));
   cpu.setRegister(RSP, cpu.stackBits, top);
 }

@@ -2,10 +2,11 @@
  * String instructions (Intel SDM volume 2: MOVS, CMPS, STOS, LODS, SCAS, REP/REPE/REPNE). One execution is one iteration:
  * with a repeat prefix the instruction comes again while there is more to do.
  */
-import { DS, ES } from '../../state/cpu-state.js';
+import { CS, DS, ES } from '../../state/cpu-state.js';
 import type { Cpu } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
 import { difference } from './arithmetic.js';
+import { openWhereFaulting } from './open-order.js';
 import { type IntegerWidth, RAX, RCX, RDI, RSI, unsigned } from './values.js';
 
 const pointer = (cpu: Cpu, register: number): bigint => cpu.register(register, cpu.addressSize);
@@ -17,7 +18,15 @@ function advance(cpu: Cpu, register: number, width: IntegerWidth): void {
 const loadSource = (cpu: Cpu, width: IntegerWidth): bigint => cpu.load(cpu.instruction.segmentOverride ?? DS, pointer(cpu, RSI), width / 8);
 /** The segment of the destination is ES, whatever the prefixes. */
 const loadDestination = (cpu: Cpu, width: IntegerWidth): bigint => cpu.load(ES, pointer(cpu, RDI), width / 8);
-const storeDestination = (cpu: Cpu, width: IntegerWidth, value: bigint): void => cpu.store(ES, pointer(cpu, RDI), width / 8, value);
+function storeDestination(cpu: Cpu, width: IntegerWidth, value: bigint): void {
+  const offset = pointer(cpu, RDI);
+  cpu.store(ES, offset, width / 8, value);
+  if (cpu.instruction.repeat === 0) return;
+  // Where base addresses count; elsewhere they are the same for both.
+  const { state } = cpu;
+  const distance = cpu.codeBits === 64 ? offset - state.rip : state.segmentBase(ES) + offset - state.segmentBase(CS) - state.rip;
+  if (distance > BigInt(-width / 8) && distance < BigInt(cpu.instruction.length)) cpu.undefine('rep.code');
+}
 
 type Iteration = (cpu: Cpu, width: IntegerWidth) => void;
 
@@ -27,7 +36,7 @@ const moveString: Iteration = (cpu, width) => {
   advance(cpu, RDI, width);
 };
 const compareStrings: Iteration = (cpu, width) => {
-  const first = loadSource(cpu, width);
+  const first = openWhereFaulting(cpu, 'cmps.order', () => loadSource(cpu, width));
   difference(cpu, first, loadDestination(cpu, width), 0n, width);
   advance(cpu, RSI, width);
   advance(cpu, RDI, width);
