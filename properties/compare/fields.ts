@@ -207,5 +207,40 @@ function memoryRuns(found: Difference[], name: string, before: Uint8Array, left:
   }
 }
 
+const X87_FIELD = /^x87\.r([0-7])$/;
+const XMM_FIELD = /^xmm(\d+)$/;
+
+/** Every field of a state by name: numbers in hexadecimal, wide registers as high and low half. x87 registers are x87.r0 to x87.r7. */
+export function stateFields(bits: CodeBits, record: Uint8Array): Map<string, string> {
+  const view = viewOf(record);
+  const values = new Map<string, string>();
+  for (const field of fieldsOf(bits)) values.set(field.field, hexadecimal(numberAt(view, field)));
+  for (let i = 0; i < 8; i++) values.set(`x87.r${i}`, wide(view, CPU_STATE.x87Registers + i * 16, 10));
+  for (let i = 0; i < 16; i++) values.set(`xmm${i}`, wide(view, CPU_STATE.xmm + i * 16, 16));
+  return values;
+}
+
+/** Sets what `stateFields` has shown. */
+export function setField(bits: CodeBits, record: Uint8Array, name: string, value: string): void {
+  const view = viewOf(record);
+  const [x87, xmm] = [X87_FIELD.exec(name)?.[1], XMM_FIELD.exec(name)?.[1]];
+  if (x87 !== undefined || xmm !== undefined) {
+    const [high, low] = value.split(':').map((half) => BigInt(`0x${half}`)) as [bigint, bigint];
+    const at = x87 !== undefined ? CPU_STATE.x87Registers + Number(x87) * 16 : CPU_STATE.xmm + Number(xmm) * 16;
+    view.setBigUint64(at, low, true);
+    view.setBigUint64(at + 8, high, true);
+    return;
+  }
+  const field = fieldsOf(bits).find((candidate) => candidate.field === name);
+  if (field === undefined) throw new Error(`no field of a state is named ${name}`);
+  const { offset, bytes, shift, bits: width } = field;
+  const mask = ((1n << BigInt(width)) - 1n) << BigInt(shift);
+  const old = numberAt(view, { ...field, shift: 0, bits: bytes * 8 });
+  const changed = (old & ~mask) | ((BigInt(value) << BigInt(shift)) & mask);
+  if (bytes === 8) view.setBigUint64(offset, changed, true);
+  else if (bytes === 4) view.setUint32(offset, Number(changed), true);
+  else view.setUint16(offset, Number(changed), true);
+}
+
 /** The state of a record, without copying. */
 export const stateOfRecord = (record: Uint8Array): CpuState => new CpuState(record.buffer as ArrayBuffer, record.byteOffset);
