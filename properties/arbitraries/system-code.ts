@@ -88,7 +88,8 @@ const anyReg =
     code.either(random.below(8));
   };
 
-const target = (random: Random): number => (random.chance(85) ? SYSTEM_HANDLERS + random.below(64) - (random.chance(50) ? DATA_BASE : 0) : random.u32());
+const target = (random: Random): number =>
+  random.chance(85) ? SYSTEM_HANDLERS + random.below(64) - (random.chance(50) ? DATA_BASE : 0) : random.u32();
 
 const farDirect =
   (opcode: number): Draw =>
@@ -107,44 +108,59 @@ const repeatable =
 
 /** By how often; all of them together are drawn from a list with repetitions. */
 const KINDS: readonly (readonly [number, Draw])[] = [
-  [6, (code, random) => {
-    code.emit(0x8e);
-    code.either(random.chance(95) ? random.pick([0, 2, 2, 3, 4, 5]) : random.below(8));
-  }],
+  [
+    6,
+    (code, random) => {
+      code.emit(0x8e);
+      code.either(random.chance(95) ? random.pick([0, 2, 2, 3, 4, 5]) : random.below(8));
+    },
+  ],
   [1, anyReg(0x8c)],
   [3, (code, random) => code.emit(random.pick([0x07, 0x17, 0x1f]))],
   [2, (code, random) => code.emit(0x0f, random.pick([0xa1, 0xa9]))],
   [1, (code, random) => code.emit(random.pick([0x06, 0x0e, 0x16, 0x1e]))],
-  [4, (code, random) => {
-    code.emit(...random.pick([[0xc5], [0xc4], [0x0f, 0xb2], [0x0f, 0xb4], [0x0f, 0xb5]]));
-    code.operand(random.below(8), random.chance(97));
-  }],
+  [
+    4,
+    (code, random) => {
+      code.emit(...random.pick([[0xc5], [0xc4], [0x0f, 0xb2], [0x0f, 0xb4], [0x0f, 0xb5]]));
+      code.operand(random.below(8), random.chance(97));
+    },
+  ],
   [6, farDirect(0x9a)],
   [6, farDirect(0xea)],
   [3, group([0xff], 3, true)],
   [3, group([0xff], 5, true)],
   [5, fixed(0xcb)],
-  [3, (code, random) => {
-    code.emit(0xca);
-    code.word(random.pick([0, 2, 4, 8, 0x10, 0x7f, 0xfff0]));
-  }],
+  [
+    3,
+    (code, random) => {
+      code.emit(0xca);
+      code.word(random.pick([0, 2, 4, 8, 0x10, 0x7f, 0xfff0]));
+    },
+  ],
   [8, fixed(0xcf)],
   [6, (code, random) => code.emit(0xcd, random.pick(VECTORS))],
   [2, fixed(0xcc)],
   [2, fixed(0xce)],
   [1, fixed(0xf1)],
   [1, fixed(0x0f, 0x0b)],
-  [2, (code, random) => {
-    code.emit(0x0f, 0x01);
-    code.operand(random.pick([0, 1, 2, 3]), random.chance(95));
-  }],
+  [
+    2,
+    (code, random) => {
+      code.emit(0x0f, 0x01);
+      code.operand(random.pick([0, 1, 2, 3]), random.chance(95));
+    },
+  ],
   [2, group([0x0f, 0x01], 6)],
   [1, group([0x0f, 0x01], 4)],
   [2, group([0x0f, 0x01], 7)],
-  [4, (code, random) => {
-    code.emit(0x0f, 0x00);
-    code.either(random.below(6));
-  }],
+  [
+    4,
+    (code, random) => {
+      code.emit(0x0f, 0x00);
+      code.either(random.below(6));
+    },
+  ],
   [3, anyReg(0x0f, 0x02)],
   [3, anyReg(0x0f, 0x03)],
   [3, anyReg(0x63)],
@@ -165,14 +181,20 @@ const KINDS: readonly (readonly [number, Draw])[] = [
   [2, repeatable(0x6e)],
   // Something to trap behind: NOP, INC, a load, a store, a push.
   [2, (code, random) => code.emit(random.pick([0x90, 0x40, 0x50, 0x58]))],
-  [2, (code, random) => {
-    code.emit(random.pick([0x8b, 0x89, 0x8a, 0x88]));
-    code.operand(random.below(8), true);
-  }],
-  [1, (code, random) => {
-    code.emit(random.pick([0x00, 0xf7, 0x62, 0xc8]));
-    code.operand(6, true);
-  }],
+  [
+    2,
+    (code, random) => {
+      code.emit(random.pick([0x8b, 0x89, 0x8a, 0x88]));
+      code.operand(random.below(8), true);
+    },
+  ],
+  [
+    1,
+    (code, random) => {
+      code.emit(random.pick([0x00, 0xf7, 0x62, 0xc8]));
+      code.operand(6, true);
+    },
+  ],
 ];
 const DRAWS = KINDS.flatMap(([times, draw]) => Array.from({ length: times }, () => draw));
 

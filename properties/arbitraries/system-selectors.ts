@@ -52,15 +52,19 @@ export const SEGMENTS: readonly (SegmentShape | undefined)[] = [
 
 /** Code and data slots that a case may begin in, by privilege and width. */
 export const CODE_SLOTS: Readonly<Record<16 | 32, readonly (readonly number[])[]>> = {
-  32: [[1, 1, 13], [3, 13], [5, 13], [7, 7, 15, 13]],
+  32: [
+    [1, 1, 13],
+    [3, 13],
+    [5, 13],
+    [7, 7, 15, 13],
+  ],
   16: [[9], [], [], [11, 11, 14]],
 };
 export const STACK_SLOTS: readonly (readonly number[])[] = [[2, 2, 10, 17], [4], [6], [8, 8, 12, 18]];
 
 export function segmentDescriptor({ base, limit, access, flags }: SegmentShape): bigint {
   const low = (BigInt(base & 0xffff) << 16n) | BigInt(limit & 0xffff);
-  const high =
-    (BigInt(base >>> 24) << 24n) | BigInt((flags << 20) | (limit & 0xf0000) | (access << 8)) | BigInt((base >>> 16) & 0xff);
+  const high = (BigInt(base >>> 24) << 24n) | BigInt((flags << 20) | (limit & 0xf0000) | (access << 8)) | BigInt((base >>> 16) & 0xff);
   return (high << 32n) | low;
 }
 
@@ -85,7 +89,13 @@ export function drawCallGate(random: Random): bigint {
   if (random.chance(20)) return gate(random.pick(TASKS) * 8, 0, 5, random.chance(80) ? 3 : random.below(4), 0);
   const slot = random.pick(GATE_TARGETS);
   const dpl = random.chance(75) ? 3 : random.below(4);
-  return gate(slot * 8 + (random.chance(80) ? 0 : random.below(8)), offsetFor(random, slot), random.pick([4, 12, 12]), dpl, random.pick([0, 0, 1, 2, 4, 31]));
+  return gate(
+    slot * 8 + (random.chance(80) ? 0 : random.below(8)),
+    offsetFor(random, slot),
+    random.pick([4, 12, 12]),
+    dpl,
+    random.pick([0, 0, 1, 2, 4, 31]),
+  );
 }
 
 export function drawInterruptGate(random: Random): bigint {
@@ -97,7 +107,10 @@ export function drawInterruptGate(random: Random): bigint {
   return random.chance(3) ? drawn ^ (1n << 47n) : drawn;
 }
 
-const ANY_SLOT = [...Array.from({ length: SLOT.end }, (_, slot) => slot), ...[1, 2, 7, 8, 9, 10, 11, 12, 13, 14, 24, 25, 26, 27, 28, 29, 21, 23]];
+const ANY_SLOT = [
+  ...Array.from({ length: SLOT.end }, (_, slot) => slot),
+  ...[1, 2, 7, 8, 9, 10, 11, 12, 13, 14, 24, 25, 26, 27, 28, 29, 21, 23],
+];
 
 /** Any selector: mostly of a descriptor that is there, RPL as it comes, some null or far out. */
 export function drawSelector(random: Random): number {

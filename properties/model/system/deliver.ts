@@ -130,6 +130,8 @@ function deliver(cpu: Cpu, first: Event, firstVector: number | undefined): Deliv
   const { state } = cpu;
   let event = first;
   let vector = firstVector;
+  // STI and MOV SS shelter one instruction only.
+  state.setU32(CPU_STATE.interruptShadow, 0);
   for (let length = 0; length < LONGEST_CHAIN; length++) {
     before.copyFrom(state);
     let met: ModelException;
@@ -141,7 +143,6 @@ function deliver(cpu: Cpu, first: Event, firstVector: number | undefined): Deliv
       met = thrown;
       if (met.kind !== 'newTask') {
         state.copyFrom(before);
-        cpu.setIp(BigInt(event.ip));
       }
     }
     recordException(state, met);
