@@ -55,6 +55,13 @@ const loop = (goesOn: (cpu: Cpu) => boolean) => (cpu: Cpu) => {
   cpu.setRegister(RCX, cpu.addressSize, count);
   if (count !== 0n && goesOn(cpu)) jumpRelative(cpu);
 };
+const loopWhile = (zero: boolean): ((cpu: Cpu) => void) => {
+  const contrary = zero ? 0xf2 : 0xf3;
+  return loop((cpu) => {
+    if (cpu.instruction.repeat === contrary) cpu.undefine('loop.repeat');
+    return cpu.flag('zf') === zero;
+  });
+};
 function jumpIfCounterZero(cpu: Cpu): void {
   sizeBranch(cpu);
   if (cpu.register(RCX, cpu.addressSize) === 0n) jumpRelative(cpu);
@@ -89,20 +96,8 @@ export const CONTROL_FLOW: readonly Opcode[] = [
   opcode('FF /2', 'CALL', 'r/mv', callIndirect, near),
   opcode('C3', 'RET', '', returnNear, near),
   opcode('C2', 'RET', 'imm16', returnNearAndRelease, near),
-  opcode(
-    'E0',
-    'LOOPNE',
-    'rel8',
-    loop((cpu) => !cpu.flag('zf')),
-    near,
-  ),
-  opcode(
-    'E1',
-    'LOOPE',
-    'rel8',
-    loop((cpu) => cpu.flag('zf')),
-    near,
-  ),
+  opcode('E0', 'LOOPNE', 'rel8', loopWhile(false), near),
+  opcode('E1', 'LOOPE', 'rel8', loopWhile(true), near),
   opcode(
     'E2',
     'LOOP',
