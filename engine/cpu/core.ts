@@ -66,6 +66,9 @@ const SOFTWARE_INTERRUPTS: ReadonlySet<string> = new Set(['int', 'int1', 'int3',
 
 const FLAT_LIMIT = 0xffff_ffff;
 
+/** SDM volume 1, 4.1.1 and volume 3, table 6-7: 80-bit numbers are aligned by 8, images of the FPU by their words. */
+const alignmentOf = (bytes: number): number => (bytes === 10 ? 8 : Math.min(16, bytes & -bytes));
+
 export class Core implements Cpu, TickSource {
   readonly state: CpuState;
   readonly mmu: Mmu;
@@ -561,7 +564,7 @@ export class Core implements Cpu, TickSource {
   private accessCheck(watch: boolean, alignment: boolean): AccessCheck {
     return (linear, bytes, write, isUser) => {
       if (watch) this.debugHits |= dataBreakpoints(this.state, linear, bytes, write);
-      if (alignment && isUser && linear & (bytes - 1)) throw new GuestException(VECTOR.alignmentCheck, 0);
+      if (alignment && isUser && linear & (alignmentOf(bytes) - 1)) throw new GuestException(VECTOR.alignmentCheck, 0);
     };
   }
 

@@ -7,6 +7,7 @@ import * as layout from '../../cpu/layout.js';
 import { begin, FpuState, requireAvailable } from './fpu-state.js';
 import { STATUS } from './status.js';
 
+/** In an image, where they lie at even addresses only: read and written by halfwords, as alignment checks want it. */
 const REGISTER_BYTES = 10;
 const RESERVED = 0xffff_0000;
 const OPCODE_MASK = 0x7ff;
@@ -135,8 +136,7 @@ const save: HostSemantics = (cpu, instruction) => {
   for (let i = 0; i < 8; i++) {
     const at = linear + head + i * REGISTER_BYTES;
     const { significand, signExponent } = fpu.get(i);
-    cpu.memory.write32(at, Number(significand & 0xffff_ffffn));
-    cpu.memory.write32(at + 4, Number(significand >> 32n));
+    for (let byte = 0; byte < 8; byte += 2) cpu.memory.write16(at + byte, Number((significand >> BigInt(8 * byte)) & 0xffffn));
     cpu.memory.write16(at + 8, signExponent);
   }
   fpu.initialise();
@@ -150,9 +150,9 @@ const restore: HostSemantics = (cpu, instruction) => {
   const environment = load(cpu, instruction, linear);
   const registers = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => {
     const at = linear + head + i * REGISTER_BYTES;
-    const low = BigInt(cpu.memory.read32(at) >>> 0);
-    const high = BigInt(cpu.memory.read32(at + 4) >>> 0);
-    return { significand: (high << 32n) | low, signExponent: cpu.memory.read16(at + 8) & 0xffff };
+    let significand = 0n;
+    for (let byte = 0; byte < 8; byte += 2) significand |= BigInt(cpu.memory.read16(at + byte)) << BigInt(8 * byte);
+    return { significand, signExponent: cpu.memory.read16(at + 8) };
   });
   apply(cpu, fpu, environment);
   registers.forEach((value, i) => fpu.write(i, value));

@@ -89,11 +89,13 @@ const storeConverted =
       },
     );
     const value = stored.get();
-    finishStore(fpu, flags.get(), empty, pops, () => c.store(linear, bits, wide ? toI64(value as I64) : toI32(value as I32)));
+    finishStore(fpu, flags.get(), empty, pops, linear, bits / 8, () =>
+      c.store(linear, bits, wide ? toI64(value as I64) : toI32(value as I32)),
+    );
   };
 
-/** Stores first, since that may fault, then lets the exceptions be seen. */
-function finishStore(fpu: Fpu, flags: I32, empty: I32, pops: 0 | 1, store: () => void): void {
+/** Stores first, since that may fault (also where an unmasked exception keeps the result back), then lets the exceptions be seen. */
+function finishStore(fpu: Fpu, flags: I32, empty: I32, pops: 0 | 1, linear: I32, bytes: number, store: () => void): void {
   const { c } = fpu;
   const allowed = c.let(
     fpu
@@ -101,7 +103,7 @@ function finishStore(fpu: Fpu, flags: I32, empty: I32, pops: 0 | 1, store: () =>
       .and(BEFORE_THE_OPERATION | OUT_OF_RANGE)
       .eqz(),
   );
-  c.f.if(allowed, store);
+  c.f.if(allowed, store, () => c.requireWritable(linear, bytes));
   fpu.note();
   fpu.commit(flags, empty.mul(STATUS.stackFault));
   if (pops === 1) c.f.if(allowed, () => fpu.pop());
@@ -138,7 +140,7 @@ const storeTenBytes =
       },
     );
     const value = { significand: significand.get(), signExponent: signExponent.get() };
-    finishStore(fpu, flags.get(), empty, 1, () => write80(c, linear, value));
+    finishStore(fpu, flags.get(), empty, 1, linear, 10, () => write80(c, linear, value));
   };
 
 const storeRegister =
