@@ -169,6 +169,8 @@ function runSystem({ processor, environment }: Bench, tickLimit: number, interru
         processor.beginDelivery();
         delivery = deliverDebugTrap(processor, processor.debugTrap);
       } else {
+        // A task switch is complete when the new task faults.
+        if (exception.kind === 'newTask') environment.tick++;
         processor.beginDelivery();
         delivery = deliverException(processor, exception);
       }

@@ -62,7 +62,9 @@ function enterOuterRing(
   setCpl(cpu.state, rplOf(cs));
   setSegment(cpu, CS, cs, code);
   setSegment(cpu, SS, outer.selector, outer.segment);
-  setStackPointer(cpu, outer.pointer + release);
+  // RETF releases parameters there, too: of SP only when the stack is 16 bits wide.
+  const pointer = outer.pointer + release;
+  setStackPointer(cpu, outer.segment.big ? pointer : (outer.pointer & ~0xffff) | (pointer & 0xffff));
   dropInnerSegments(cpu);
 }
 

@@ -85,7 +85,6 @@ function enterInnerRing(cpu: Cpu, gate: Descriptor, code: Descriptor, event: Eve
   state.flags &= ~FLAG.vm;
   setCpl(state, cpl);
   setSegment(cpu, SS, selector, stack);
-  // All of ESP is loaded when the stack is 32 bits wide, or comes from a 32-bit TSS.
   setStackPointer(cpu, frame.pointer);
   setSegment(cpu, CS, (gate.gateSelector & 0xfffc) | cpl, code);
   if (virtual) for (const index of [GS, FS, DS, ES]) setNullSegment(cpu, index, 0);

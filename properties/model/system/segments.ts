@@ -69,13 +69,13 @@ export function loadSegmentRegister(cpu: Cpu, index: number, selector: number): 
   setSegment(cpu, index, selector, descriptor);
 }
 
-/** After a return to an outer ring: segments that may not be used there become null (volume 2, RET). */
+/** After a return to an outer ring: segments that may not be used there become null, and null ones 0 (volume 2, RET). */
 export function dropInnerSegments(cpu: Cpu): void {
   const { state } = cpu;
   for (const index of [ES, FS, GS, DS]) {
     const attributes = state.segmentAttributes(index);
     const conforming = (attributes & 0x1c) === 0x1c;
     const dpl = (attributes >> 5) & 3;
-    if (!conforming && (attributes & PRESENT) !== 0 && cpu.cpl > dpl) setNullSegment(cpu, index, 0);
+    if (!conforming && cpu.cpl > dpl) setNullSegment(cpu, index, 0);
   }
 }

@@ -30,31 +30,32 @@ export function presentStack(state: CpuState): StackSegment {
 
 export const stackPointer = (cpu: Cpu): number => Number(cpu.register(RSP, 32));
 
-/** Replaces as much of the stack pointer as the loaded stack segment uses. */
-export function setStackPointer(cpu: Cpu, pointer: number): void {
-  cpu.setRegister(RSP, cpu.stackBits, BigInt(pointer));
-}
+export const setStackPointer = (cpu: Cpu, pointer: number): void => cpu.setRegister(RSP, 32, BigInt(pointer >>> 0));
 
 const wrap = (segment: StackSegment, pointer: number): number => (segment.big ? pointer >>> 0 : pointer & 0xffff);
 
 export class Frame {
   private readonly values: { readonly value: number; readonly bytes: number; readonly offset: number }[] = [];
-  /** Where the stack pointer will be. */
-  pointer: number;
+  private offset: number;
 
   /** @param inner whether this is the stack of a ring inside the present one, written as a supervisor */
   constructor(
     private readonly cpu: Cpu,
     private readonly segment: StackSegment,
-    pointer: number,
+    private readonly start: number,
     private readonly inner: boolean,
   ) {
-    this.pointer = wrap(segment, pointer);
+    this.offset = wrap(segment, start);
+  }
+
+  /** All of ESP behind the frame: a 16-bit stack leaves the upper half as it is. */
+  get pointer(): number {
+    return this.segment.big ? this.offset : ((this.start & ~0xffff) | this.offset) >>> 0;
   }
 
   push(bytes: number, value: number): void {
-    this.pointer = wrap(this.segment, this.pointer - bytes);
-    this.values.push({ value, bytes, offset: this.pointer });
+    this.offset = wrap(this.segment, this.offset - bytes);
+    this.values.push({ value, bytes, offset: this.offset });
   }
 
   /** #SS with this error code unless all of it is inside the limit. */
@@ -84,10 +85,12 @@ export class Frame {
 export class StackReader {
   private offset: number;
   private readonly segment: StackSegment;
+  private readonly start: number;
 
   constructor(private readonly cpu: Cpu) {
     this.segment = presentStack(cpu.state);
-    this.offset = wrap(this.segment, stackPointer(cpu));
+    this.start = stackPointer(cpu);
+    this.offset = wrap(this.segment, this.start);
   }
 
   read(bytes: number): number {
@@ -105,8 +108,8 @@ export class StackReader {
     this.offset = wrap(this.segment, this.offset + bytes);
   }
 
-  /** Where the stack pointer is after what was read. */
+  /** All of ESP behind what was read. */
   get pointer(): number {
-    return this.offset;
+    return this.segment.big ? this.offset : ((this.start & ~0xffff) | this.offset) >>> 0;
   }
 }

@@ -43,6 +43,8 @@ const TSS32_CR3 = 28;
 const TSS32_TRAP = 100;
 const BACK_LINK = 0;
 
+/** Policy `task.upper-halves`: what a 16-bit TSS has no room for. */
+const UPPER_HALF = 0xffff_0000;
 const BUSY = 2;
 const FLAG_NT = 0x4000;
 const FLAG_VM = 0x2_0000;
@@ -88,7 +90,7 @@ function readTask(cpu: Cpu, base: number, is32: boolean): Task {
   const cr3 = is32 ? at(TSS32_CR3, 4) : undefined;
   const ip = at(layout.ip, bytes);
   const flags = at(layout.flags, bytes);
-  const registers = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => at(layout.registers + i * bytes, bytes));
+  const registers = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => at(layout.registers + i * bytes, bytes) + (is32 ? 0 : UPPER_HALF));
   const segments = [0, 1, 2, 3, 4, 5].map((i) => (i < layout.segmentCount ? at(layout.segments + i * bytes, 2) : 0));
   const ldt = at(layout.ldt, 2);
   const trap = is32 && (at(TSS32_TRAP, 2) & 1) !== 0;
@@ -169,10 +171,10 @@ function enterTask(cpu: Cpu, selector: number, tss: Descriptor, task: Task, nest
   // Selectors are there before their descriptors are looked at.
   task.segments.forEach((value, index) => state.setSegment(index, value, 0n, 0, 0));
   state.setSegment(LDTR, task.ldt, 0n, 0, 0);
+  if (virtual) task.segments.forEach((value, index) => loadParagraph(cpu, index, value));
   asNewTask(() => {
     loadTaskLdt(cpu, task.ldt, ext);
-    if (virtual) task.segments.forEach((value, index) => loadParagraph(cpu, index, value));
-    else loadTaskSegments(cpu, task.segments, ext);
+    if (!virtual) loadTaskSegments(cpu, task.segments, ext);
   });
 }
 
@@ -194,7 +196,7 @@ function loadTaskLdt(cpu: Cpu, selector: number, ext: number): void {
   cpu.state.setSegment(LDTR, selector, BigInt(ldt.base), ldt.limit, ldt.attributes);
 }
 
-/** Table 7-1 leaves the order open (policy `task.order`): CS, SS, then DS, ES, FS, GS. */
+/** Table 7-1 leaves the order open (policy `task.order`): CS, SS, then ES, DS, FS, GS. */
 function loadTaskSegments(cpu: Cpu, segments: readonly number[], ext: number): void {
   const cs = segments[CS] as number;
   const cpl = rplOf(cs);
@@ -211,7 +213,7 @@ function loadTaskSegments(cpu: Cpu, segments: readonly number[], ext: number): v
   setAccessed(cpu, stack);
   setSegment(cpu, SS, ss, stack);
 
-  for (const index of [DS, ES, FS, GS]) {
+  for (const index of [ES, DS, FS, GS]) {
     const selector = segments[index] as number;
     if (isNull(selector)) continue;
     const data = checkDataSegment(cpu, selector, cpl, VECTOR.ts, ext);
