@@ -364,42 +364,43 @@ export class Processor implements Cpu {
   }
 
   #readLinear(linear: number, bytes: number, access: number, isData: boolean): bigint {
+    if (isData) this.#checkAlignment(linear, bytes);
     const inPage = PAGE_MASK + 1 - (linear & PAGE_MASK);
     const first = this.paging.translate(linear, access);
     if (bytes <= inPage) {
-      if (isData) this.#checkAlignment(linear, bytes);
       return this.memory.read(first, bytes);
     }
     const second = this.paging.translate(this.#secondPage(linear, access), access);
-    if (isData) this.#checkAlignment(linear, bytes);
     return this.memory.read(first, inPage) | (this.memory.read(second, bytes - inPage) << BigInt(8 * inPage));
   }
 
   #writeLinear(linear: number, bytes: number, access: number, value: bigint, isData: boolean): void {
+    if (isData) this.#checkAlignment(linear, bytes);
     const inPage = PAGE_MASK + 1 - (linear & PAGE_MASK);
     const first = this.paging.translate(linear, access | ACCESS.write);
     if (bytes <= inPage) {
-      if (isData) this.#checkAlignment(linear, bytes);
       this.memory.write(first, bytes, value);
       return;
     }
     const second = this.paging.translate(this.#secondPage(linear, access | ACCESS.write), access | ACCESS.write);
-    if (isData) this.#checkAlignment(linear, bytes);
     this.memory.write(first, inPage, value);
     this.memory.write(second, bytes - inPage, value >> BigInt(8 * inPage));
   }
 
   #checkWriteLinear(linear: number, bytes: number, access: number, isData: boolean): void {
+    if (isData) this.#checkAlignment(linear, bytes);
     const inPage = PAGE_MASK + 1 - (linear & PAGE_MASK);
     this.paging.translate(linear, access | ACCESS.write);
     if (bytes > inPage) this.paging.translate(this.#secondPage(linear, access | ACCESS.write), access | ACCESS.write);
-    if (isData) this.#checkAlignment(linear, bytes);
   }
 
-  /** #AC (SDM volume 3, 6.15, interrupt 17): by the size of the datum, of an 80-bit number by 8. */
+  /**
+   * #AC (SDM volume 3, 6.15, interrupt 17): by the size of the datum, of an 80-bit number by 8, of an image by its words. It
+   * comes before page faults, as AMD processors have it.
+   */
   #checkAlignment(linear: number, bytes: number): void {
     if (!(this.state.flags & FLAG_BIT.ac) || this.cpl !== 3 || !(this.state.u32(CPU_STATE.cr0) & CR0_ALIGNMENT_MASK)) return;
-    const unit = bytes === 10 ? 8 : bytes;
+    const unit = bytes === 10 ? 8 : Math.min(16, bytes & -bytes);
     if (linear % unit !== 0) this.raise(VECTOR.ac, 0);
   }
 
