@@ -73,78 +73,64 @@ function setPointers(cpu: Cpu, { wordBytes, hasSelectors }: Format, words: reado
   state.setU16(CPU_STATE.x87Opcode, Number(opcodeWord & 0x7ffn));
 }
 
-function storeEnvironment(unit: Unit, format: Format, segment: number, offset: bigint): void {
+/** An image is one integer, its first byte the lowest: it is one access to memory. */
+function environmentImage(unit: Unit, format: Format): bigint {
   const { cpu } = unit;
   const isWide = format.wordBytes === 4;
   cpu.undefine(isWide ? 'x87.environment.long' : 'x87.environment.short');
   const controlWords = [unit.control, unit.status, tagWord(unit)].map((word) => BigInt(word) | (isWide ? 0xffff_0000n : 0n));
-  [...controlWords, ...pointerWords(cpu, format)].forEach((word, i) => {
-    cpu.store(segment, offset + BigInt(i * format.wordBytes), format.wordBytes, BigInt.asUintN(8 * format.wordBytes, word));
-  });
+  const wordBits = 8 * format.wordBytes;
+  return [...controlWords, ...pointerWords(cpu, format)].reduce(
+    (image, word, i) => image | (BigInt.asUintN(wordBits, word) << BigInt(i * wordBits)),
+    0n,
+  );
 }
 
-function loadEnvironment(unit: Unit, format: Format, segment: number, offset: bigint): void {
-  const { cpu } = unit;
-  const words = [0, 1, 2, 3, 4, 5, 6].map((i) => cpu.load(segment, offset + BigInt(i * format.wordBytes), format.wordBytes));
+function setEnvironment(unit: Unit, format: Format, image: bigint): void {
+  const wordBits = 8 * format.wordBytes;
+  const words = [0, 1, 2, 3, 4, 5, 6].map((i) => BigInt.asUintN(wordBits, image >> BigInt(i * wordBits)));
   setTagWord(unit, Number(words[2]! & 0xffffn));
-  setPointers(cpu, format, words.slice(3));
+  setPointers(unit.cpu, format, words.slice(3));
   unit.status = Number(words[1]! & 0xffffn);
   unit.control = Number(words[0]! & 0xffffn);
 }
 
-/** Pieces of the image of a register: it need not lie where such a number would have to be aligned. */
-const PIECE_BYTES = 2;
-
-function storeRegister(cpu: Cpu, segment: number, offset: bigint, bits: bigint): void {
-  for (let at = 0; at < REGISTER_BYTES; at += PIECE_BYTES) {
-    cpu.store(segment, offset + BigInt(at), PIECE_BYTES, BigInt.asUintN(8 * PIECE_BYTES, bits >> BigInt(8 * at)));
-  }
+function store(cpu: Cpu, image: bigint, bytes: number): void {
+  const { segment, offset } = cpu.address(0);
+  cpu.store(segment, offset, bytes, image);
 }
-function loadRegister(cpu: Cpu, segment: number, offset: bigint): bigint {
-  let bits = 0n;
-  for (let at = 0; at < REGISTER_BYTES; at += PIECE_BYTES) {
-    bits |= cpu.load(segment, offset + BigInt(at), PIECE_BYTES) << BigInt(8 * at);
-  }
-  return bits;
+function load(cpu: Cpu, bytes: number): bigint {
+  const { segment, offset } = cpu.address(0);
+  return cpu.load(segment, offset, bytes);
 }
-
-/** Faults as stores to all of the image would. */
-function checkImage(cpu: Cpu, segment: number, offset: bigint, { wordBytes }: Format, bytes: number): void {
-  for (let at = 0; at < bytes; at += wordBytes) cpu.checkStore(segment, offset + BigInt(at), wordBytes);
-}
-
-const place = (cpu: Cpu): { segment: number; offset: bigint } => cpu.address(0);
 
 /** FNSTENV masks all exceptions afterwards. */
-function storeOnly(cpu: Cpu): void {
+function storeEnvironment(cpu: Cpu): void {
   const unit = new Unit(cpu);
   unit.requireAvailable();
   const format = formatOf(cpu);
-  const { segment, offset } = place(cpu);
-  checkImage(cpu, segment, offset, format, environmentBytes(format));
-  storeEnvironment(unit, format, segment, offset);
+  store(cpu, environmentImage(unit, format), environmentBytes(format));
   unit.control |= EXCEPTIONS;
 }
 
-function load(cpu: Cpu): void {
+function loadEnvironment(cpu: Cpu): void {
   const unit = new Unit(cpu);
   if (!unit.begin()) return;
-  const { segment, offset } = place(cpu);
-  loadEnvironment(unit, formatOf(cpu), segment, offset);
+  const format = formatOf(cpu);
+  setEnvironment(unit, format, load(cpu, environmentBytes(format)));
 }
+
+const REGISTERS = 8;
+const registerPosition = (format: Format, index: number): bigint => BigInt(8 * (environmentBytes(format) + index * REGISTER_BYTES));
 
 /** FNSAVE: the environment, the registers from ST(0) on, and FNINIT. */
 function save(cpu: Cpu): void {
   const unit = new Unit(cpu);
   unit.requireAvailable();
   const format = formatOf(cpu);
-  const { segment, offset } = place(cpu);
-  const head = environmentBytes(format);
-  checkImage(cpu, segment, offset, format, head + 8 * REGISTER_BYTES);
-  storeEnvironment(unit, format, segment, offset);
-  for (let index = 0; index < 8; index++) {
-    storeRegister(cpu, segment, offset + BigInt(head + index * REGISTER_BYTES), extendedBits(unit.st(index)));
-  }
+  let image = environmentImage(unit, format);
+  for (let index = 0; index < REGISTERS; index++) image |= extendedBits(unit.st(index)) << registerPosition(format, index);
+  store(cpu, image, environmentBytes(format) + REGISTERS * REGISTER_BYTES);
   initialise(unit);
 }
 
@@ -152,18 +138,17 @@ function restore(cpu: Cpu): void {
   const unit = new Unit(cpu);
   if (!unit.begin()) return;
   const format = formatOf(cpu);
-  const { segment, offset } = place(cpu);
-  loadEnvironment(unit, format, segment, offset);
-  const head = environmentBytes(format);
-  for (let index = 0; index < 8; index++) {
-    const bits = loadRegister(cpu, segment, offset + BigInt(head + index * REGISTER_BYTES));
+  const image = load(cpu, environmentBytes(format) + REGISTERS * REGISTER_BYTES);
+  setEnvironment(unit, format, image);
+  for (let index = 0; index < REGISTERS; index++) {
+    const bits = BigInt.asUintN(8 * REGISTER_BYTES, image >> registerPosition(format, index));
     unit.setPhysical((unit.top + index) & 7, extendedOfBits(bits));
   }
 }
 
 export const ENVIRONMENT: readonly Opcode[] = [
-  opcode('D9 /4', 'FLDENV', 'm', load),
-  opcode('D9 /6', 'FNSTENV', 'm', storeOnly),
+  opcode('D9 /4', 'FLDENV', 'm', loadEnvironment),
+  opcode('D9 /6', 'FNSTENV', 'm', storeEnvironment),
   opcode('DD /4', 'FRSTOR', 'm', restore),
   opcode('DD /6', 'FNSAVE', 'm', save),
 ];
