@@ -65,15 +65,22 @@ const CODE_CONFORMING = 0xff;
 const BIG = 0x4000;
 const LONG = 0x2000;
 const GRANULAR = 0x8000;
+const FLAT_DATA = DATA_WRITABLE | BIG | GRANULAR;
 const TSS_BUSY_32 = 0x8b;
 const FLAT_LIMIT = 0xffff_ffff;
 
 /** Bases of 16-bit segments: offsets up to 64 KiB reach the windows. */
 const CODE_BASE_16 = 0x1_0000;
-const DATA_BASE_16 = 0x2_0000;
+export const DATA_BASE_16 = 0x2_0000;
 
-/** Selectors of a user case; RPL 3, each register its own, so that a table of descriptors can be made for any state. */
-const SELECTOR = { [ES]: 0x2b, [CS]: 0x33, [SS]: 0x3b, [DS]: 0x43, [FS]: 0x4b, [GS]: 0x53 } as const;
+/**
+ * Selectors are those of 64-bit Linux for flat segments, and entries of a local table for the others, each register its own:
+ * a table of descriptors can be made for any state.
+ */
+const FLAT_SELECTOR = 0x2b;
+export const CODE_SELECTOR = { 16: 0x0f, 32: 0x23, 64: 0x33 } as const;
+type Segment = typeof ES | typeof CS | typeof SS | typeof DS | typeof FS | typeof GS;
+const localSelector = (index: Segment): number => index * 8 + 7;
 
 /** What the vector registers and the data of a case should hold. */
 export function poolKindFor({ family, mnemonic }: InstructionEncoding): PoolKind {
@@ -296,7 +303,7 @@ export class UserStates {
     const { random, surroundings, bits } = this;
     const free = surroundings === 'any';
     let cr0 = CR0_USER;
-    if (random.chance(free ? 10 : 0)) cr0 |= CR0_AM;
+    if (random.chance(8)) cr0 |= CR0_AM;
     if (random.chance(free ? 50 : 0)) cr0 |= CR0_WP;
     if (random.chance(free ? 2 : 0)) cr0 |= random.pick([CR0_TS, CR0_EM, CR0_TS | CR0_EM]);
     state.setU64(CPU_STATE.cr0, BigInt(cr0 >>> 0));
@@ -311,7 +318,7 @@ export class UserStates {
     let flags = FLAG.fixed | FLAG.if;
     if (random.chance(2)) flags |= FLAG.tf;
     if (random.chance(15)) flags |= FLAG.df;
-    if (random.chance(10)) flags |= FLAG.ac;
+    if (cr0 & CR0_AM ? random.chance(60) : free && random.chance(5)) flags |= FLAG.ac;
     if (random.chance(10)) flags |= FLAG.id;
     if (free && random.chance(5)) flags |= FLAG.nt;
     if (free && random.chance(3)) flags |= 0x3000;
@@ -330,13 +337,13 @@ export class UserStates {
     }
   }
 
-  private longSegment(state: CpuState, index: keyof typeof SELECTOR): void {
+  private longSegment(state: CpuState, index: Segment): void {
     const { random } = this;
-    if (index === CS) state.setSegment(CS, SELECTOR[CS], 0n, FLAT_LIMIT, CODE_READABLE | LONG | GRANULAR);
+    if (index === CS) state.setSegment(CS, CODE_SELECTOR[64], 0n, FLAT_LIMIT, CODE_READABLE | LONG | GRANULAR);
     else {
       const based = (index === FS || index === GS) && random.chance(50);
       const base = based ? BigInt(random.pick([DATA.address, 0x1000, DATA_MIDDLE - 1, 0x2_0000])) : 0n;
-      state.setSegment(index, SELECTOR[index], base, FLAT_LIMIT, DATA_WRITABLE | BIG | GRANULAR);
+      state.setSegment(index, FLAT_SELECTOR, base, FLAT_LIMIT, DATA_WRITABLE | BIG | GRANULAR);
     }
   }
 
@@ -345,19 +352,19 @@ export class UserStates {
     const type = random.chance(4) ? CODE_EXECUTE_ONLY : random.chance(4) ? CODE_CONFORMING : CODE_READABLE;
     if (bits === 16) {
       const limit = random.chance(10) ? 0x0fff + random.below(0x100) : 0xffff;
-      state.setSegment(CS, SELECTOR[CS], BigInt(CODE_BASE_16), limit, type);
-    } else if (random.chance(5)) state.setSegment(CS, SELECTOR[CS], 0n, CODE.address + CODE.bytes / 2 + random.below(64), type | BIG);
-    else state.setSegment(CS, SELECTOR[CS], 0n, FLAT_LIMIT, type | BIG | GRANULAR);
+      state.setSegment(CS, CODE_SELECTOR[16], BigInt(CODE_BASE_16), limit, type);
+    } else if (random.chance(5)) state.setSegment(CS, localSelector(CS), 0n, CODE.address + CODE.bytes / 2 + random.below(64), type | BIG);
+    else state.setSegment(CS, type === CODE_READABLE ? CODE_SELECTOR[32] : localSelector(CS), 0n, FLAT_LIMIT, type | BIG | GRANULAR);
   }
 
-  private dataSegment(state: CpuState, index: Exclude<keyof typeof SELECTOR, typeof CS>): void {
+  private dataSegment(state: CpuState, index: Exclude<Segment, typeof CS>): void {
     const { random, bits } = this;
     const base = bits === 16 ? DATA_BASE_16 : 0;
     const stackBig = bits === 16 ? (random.chance(15) ? BIG : 0) : index === SS && random.chance(5) ? 0 : BIG;
     const middle = DATA_MIDDLE - base;
     const kind = random.below(100);
     const set = (at: number, limit: number, attributes: number): void =>
-      state.setSegment(index, SELECTOR[index], BigInt(at), limit, attributes);
+      state.setSegment(index, attributes === FLAT_DATA ? FLAT_SELECTOR : localSelector(index), BigInt(at), limit, attributes);
     if (kind < 80) {
       if (bits === 16) set(base, 0xffff, DATA_WRITABLE | stackBig);
       else set(0, FLAT_LIMIT, DATA_WRITABLE | stackBig | GRANULAR);

@@ -3,6 +3,7 @@
  * is not filler.
  */
 import type { Case } from '../arbitraries/case.js';
+import { CODE_SELECTOR, codeBase, DATA_BASE_16 } from '../arbitraries/user-states.js';
 import { setField, stateFields } from '../compare/fields.js';
 import type { Arena, CodeBits, OfferedInterrupt } from '../oracles/oracle.js';
 import { BACKGROUND_BYTE, USER_CR3, USER_WINDOWS, type Window, windowsBytes } from '../state/arena.js';
@@ -23,15 +24,18 @@ export interface CaseText {
 
 const FLAT_CODE = { 16: 0x00fb, 32: 0xc0fb, 64: 0xa0fb } as const;
 const FLAT_DATA = 0xc0f3;
-const NATIVE_CODE_SELECTOR = { 16: 0x07, 32: 0x23, 64: 0x33 } as const;
+const DATA_16 = 0xf3;
 const FLAT_LIMIT = 0xffff_ffff;
 
 /** The state that texts leave out: user code in flat segments, nothing in the registers. In the system arena all zeros. */
 export function plainState(arena: Arena, bits: CodeBits): CpuState {
   const state = new CpuState();
   if (arena === 'system') return state;
-  for (const index of [ES, SS, DS, FS, GS]) state.setSegment(index, 0x2b, 0n, FLAT_LIMIT, FLAT_DATA);
-  state.setSegment(CS, NATIVE_CODE_SELECTOR[bits], 0n, bits === 16 ? 0xffff : FLAT_LIMIT, FLAT_CODE[bits]);
+  for (const index of [ES, SS, DS, FS, GS]) {
+    if (bits === 16) state.setSegment(index, index * 8 + 7, BigInt(DATA_BASE_16), 0xffff, DATA_16);
+    else state.setSegment(index, 0x2b, 0n, FLAT_LIMIT, FLAT_DATA);
+  }
+  state.setSegment(CS, CODE_SELECTOR[bits], BigInt(codeBase(bits)), bits === 16 ? 0xffff : FLAT_LIMIT, FLAT_CODE[bits]);
   state.setSegment(TR, 0x60, 0x9_0000n, 0, 0x8b);
   state.flags = 0x202;
   state.setU64(CPU_STATE.cr0, 0x8000_0033n);

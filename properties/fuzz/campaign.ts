@@ -1,0 +1,216 @@
+/**
+ * One thread's part of a campaign: shape after shape, each an encoding (or a sequence that begins with it) in many states, run
+ * in both oracles and compared. Every shape has a number, and comes out the same for the same seed whoever runs it.
+ */
+import { batchOf, type Case, caseOf } from '../arbitraries/case.js';
+import { Random } from '../arbitraries/random.js';
+import { drawSystemBatch } from '../arbitraries/system-states.js';
+import { type GeneratedBatch, UserBatches } from '../arbitraries/user-batches.js';
+import { differencesOf, differingCases, endName } from '../compare/compare.js';
+import { policiesOf, unexcused } from '../compare/excuse.js';
+import { type CaseBatch, type CodeBits, createOutcomes, END, type Outcomes } from '../oracles/oracle.js';
+import { Coverage, OUTCOME, type Target, targetsOf } from './coverage.js';
+import { causeOf, type Failure, type Finding, kindsOf, shrink } from './failure.js';
+import { firstEncoding } from './first-encoding.js';
+import { createOracles, type OracleChoice, type OraclePair, recordBytesOf, refusalOf } from './oracles.js';
+
+export interface CampaignOptions {
+  readonly modes: readonly CodeBits[];
+  /** Source of a regular expression against the names of encodings. */
+  readonly match?: string | undefined;
+  readonly oracle: OracleChoice;
+  readonly sequences: boolean;
+  readonly system: boolean;
+  readonly seed: number;
+}
+
+const SINGLE_CASES = 128;
+const SEQUENCE_CASES = 32;
+const SYSTEM_CASES = 32;
+/** So many shapes share a pool of states. */
+const SHAPES_PER_POOL = 256;
+const RANDOM_BYTES = 'random bytes';
+const USER_FIRST_VECTORS_BEHIND = [1, 3, 4];
+
+export const casesPerShape = ({ system, sequences }: CampaignOptions): number =>
+  system ? SYSTEM_CASES : sequences ? SEQUENCE_CASES : SINGLE_CASES;
+
+export const targetsFor = ({ modes, match }: CampaignOptions): Target[] =>
+  targetsOf(modes, match === undefined ? undefined : new RegExp(match, 'i'));
+
+/** Two numbers into one of 32 bits; equal ones for no small reason (the finalizer of MurmurHash3). */
+function mix(seed: number, number: number): number {
+  let hash = seed ^ Math.imul(number + 1, 0x9e37_79b1);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+interface Shape {
+  readonly batch: CaseBatch;
+  readonly name: string;
+  readonly bits: CodeBits;
+  readonly codeBytes: number;
+}
+
+export class Campaign {
+  readonly coverage = new Coverage();
+  /** By cause, as first met. */
+  readonly failures = new Map<string, Failure>();
+  /** Why shapes were not run: reason to names. */
+  readonly refused = new Map<string, Set<string>>();
+  cases = 0;
+  /** Cases whose differences the policy table explains: row to count. */
+  readonly excused = new Map<string, number>();
+  private readonly causeByRaw = new Map<string, string>();
+  private readonly oracles: OraclePair;
+  private readonly targets: readonly Target[];
+  private readonly generators = new Map<CodeBits, UserBatches>();
+  private readonly left: Outcomes;
+  private readonly right: Outcomes;
+  private readonly judged: Outcomes;
+
+  constructor(private readonly options: CampaignOptions) {
+    this.oracles = createOracles(options.oracle);
+    this.targets = targetsFor(options);
+    const cases = casesPerShape(options);
+    const bytes = recordBytesOf(options.system ? 'system' : 'user');
+    this.left = createOutcomes(cases, bytes);
+    this.right = createOutcomes(cases, bytes);
+    this.judged = createOutcomes(1, bytes);
+  }
+
+  close(): void {
+    this.oracles.close();
+  }
+
+  runShape(number: number): void {
+    const shape = this.options.system ? this.systemShape(number) : this.userShape(number);
+    const { batch, name } = shape;
+    const refusal = refusalOf(this.oracles, batch);
+    if (refusal !== undefined) {
+      const names = this.refused.get(refusal) ?? new Set();
+      this.refused.set(refusal, names.add(`${shape.bits} ${name}`));
+      return;
+    }
+    const { left, right, oracles } = this;
+    oracles.left.run(batch, left);
+    oracles.right.run(batch, right);
+    this.cases += batch.count;
+    this.count(shape);
+    for (const index of differingCases(batch, left, right, oracles.comparison)) this.fail(shape, number, index);
+  }
+
+  private userShape(number: number): Shape {
+    const { options, targets } = this;
+    const target = targets[number % targets.length] as Target;
+    const { bits, encoding } = target;
+    let generator = this.generators.get(bits);
+    if (generator === undefined) {
+      generator = new UserBatches(bits, options.oracle === 'native' ? 'native' : 'any', casesPerShape(options));
+      this.generators.set(bits, generator);
+    }
+    generator.seed(mix(options.seed, -2 - Math.floor(number / SHAPES_PER_POOL)), mix(options.seed, number));
+    const count = casesPerShape(options);
+    const generated: GeneratedBatch = options.sequences ? generator.sequence(encoding, count) : generator.single(encoding, count);
+    return { batch: generated.batch, name: generated.spoiled ? RANDOM_BYTES : encoding.name, bits, codeBytes: generated.codeBytes };
+  }
+
+  private systemShape(number: number): Shape {
+    const batch = drawSystemBatch(new Random(mix(this.options.seed, number)), SYSTEM_CASES);
+    const { name, codeBytes } = firstEncoding(batch);
+    return { batch, name: name ?? RANDOM_BYTES, bits: batch.bits, codeBytes };
+  }
+
+  private count({ batch, name, bits }: Shape): void {
+    const { ends, vectors, ticks } = this.left;
+    for (let i = 0; i < batch.count; i++)
+      this.coverage.add(bits, name, outcomeOf(batch.arena, ends[i] as number, vectors[i] as number, ticks[i] as number));
+  }
+
+  private fail(shape: Shape, number: number, index: number): void {
+    const { batch } = shape;
+    const differences = differencesOf(batch, index, this.left, this.right, this.oracles.comparison);
+    const raw = `${shape.bits} ${shape.name} ${kindsOf(differences).join()} ${endName(this.left, index)} ${endName(this.right, index)}`;
+    const known = this.causeByRaw.get(raw);
+    if (known !== undefined && this.oracles.judge === undefined) {
+      this.again(known);
+      return;
+    }
+    const one = caseOf(batch, index, shape.codeBytes);
+    const finding = this.examine(one);
+    if (finding === undefined) return;
+    if (finding.differences.length === 0) {
+      for (const id of finding.policies) this.excused.set(id, (this.excused.get(id) ?? 0) + 1);
+      return;
+    }
+    if (known !== undefined) {
+      this.again(known);
+      return;
+    }
+    this.report(shape, number, index, raw, one, finding);
+  }
+
+  private again(cause: string): void {
+    const failure = this.failures.get(cause) as Failure;
+    this.failures.set(cause, { ...failure, count: failure.count + 1 });
+  }
+
+  private report(shape: Shape, number: number, index: number, raw: string, one: Case, finding: Finding): void {
+    const simplest = shrink(one, finding, (candidate) => {
+      const found = this.examine(candidate);
+      return found === undefined || found.differences.length === 0 ? undefined : found;
+    });
+    const final = this.examine(simplest) ?? finding;
+    const cause = `${shape.bits}-bit ${causeOf(simplest, final)}`;
+    this.causeByRaw.set(raw, cause);
+    if (this.failures.has(cause)) {
+      this.again(cause);
+      return;
+    }
+    const { left, right } = this.oracles;
+    this.failures.set(cause, {
+      cause,
+      target: shape.name,
+      bits: shape.bits,
+      oracles: [left.name, right.name],
+      seed: this.options.seed,
+      shape: number,
+      index,
+      count: 1,
+      case: simplest,
+      ...final,
+    });
+  }
+
+  /** What is left of the differences when the policy table has been asked; undefined when there are none at all, or nobody can say. */
+  private examine(one: Case): Finding | undefined {
+    const { left, right, judge, comparison } = this.oracles;
+    const batch = batchOf(one);
+    if (refusalOf(this.oracles, batch) !== undefined) return undefined;
+    const [a, b] = [createOutcomes(1, one.record.length), createOutcomes(1, one.record.length)];
+    left.run(batch, a);
+    right.run(batch, b);
+    const differences = differencesOf(batch, 0, a, b, comparison);
+    if (differences.length === 0) return undefined;
+    const ends = [endName(a, 0), endName(b, 0)] as const;
+    if (judge === undefined) return { differences, ends, policies: policiesOf(b, 0), note: '' };
+    if (a.ends[0] === END.limit || b.ends[0] === END.limit) return undefined;
+    const { judged } = this;
+    judge.run(batch, judged);
+    const policies = policiesOf(judged, 0);
+    const { ticks, errorCodes } = comparison;
+    const sidesWithHost = differencesOf(batch, 0, judged, b, comparison).length === 0;
+    const sidesWithEngine = differencesOf(batch, 0, judged, a, { ticks, errorCodes }).length === 0;
+    const note = `the model ${sidesWithHost ? 'agrees with the host' : sidesWithEngine ? 'agrees with the engine' : 'says something else'}`;
+    return { differences: unexcused(batch, 0, a, b, judged, differences), ends, policies, note };
+  }
+}
+
+/** How the first instruction of a case has ended. */
+function outcomeOf(arena: CaseBatch['arena'], end: number, vector: number, ticks: number): number {
+  if (end === END.unsupported) return OUTCOME.unsupported;
+  if (end === END.limit) return OUTCOME.limit;
+  if (arena === 'system') return end === END.halted ? OUTCOME.halted : OUTCOME.shutdown;
+  return ticks === 0 || USER_FIRST_VECTORS_BEHIND.includes(vector) ? vector : OUTCOME.normal;
+}
