@@ -48,6 +48,7 @@ const storeTable =
   (cpu: Cpu): void => {
     const { segment, offset } = cpu.address(0);
     const bytes = cpu.codeBits === 64 ? 8 : 4;
+    cpu.checkStore(segment, offset, 2);
     cpu.checkStore(segment, baseOffset(cpu, offset), bytes);
     cpu.store(segment, offset, 2, BigInt(cpu.state.u32(TABLE[register].limit)));
     cpu.store(segment, baseOffset(cpu, offset), bytes, cpu.state.u64(TABLE[register].base));
@@ -128,10 +129,10 @@ const verify =
 
 function arpl(cpu: Cpu): void {
   requireProtected(cpu);
-  cpu.checkWrite(0);
   const destination = cpu.read(0);
   const rpl = cpu.read(1) & 3n;
   const raises = (destination & 3n) < rpl;
+  if (!raises && cpu.isMemory(0)) cpu.undefine('arpl.write');
   if (raises) cpu.write(0, (destination & ~3n) | rpl);
   cpu.setFlag('zf', raises);
 }

@@ -4,7 +4,7 @@
  * What faults before the new task's state is loaded is a fault of the old task and changes nothing; what faults behind that
  * point is the new task's (`newTask`).
  */
-import { CPU_STATE, CS, DS, ES, FS, GS, LDTR, SS, TR } from '../../state/cpu-state.js';
+import { CPU_STATE, type CpuState, CS, DS, ES, FS, GS, LDTR, SS, TR } from '../../state/cpu-state.js';
 import { type Cpu, ModelException, VECTOR } from '../cpu.js';
 import { loadPageDirectoryPointers } from './control-registers.js';
 import type { Event } from './deliver.js';
@@ -140,6 +140,8 @@ export function switchTask(cpu: Cpu, selector: number, tss: Descriptor, kind: Sw
   if (kind === 'call') cpu.checkStoreSystem(linear(BigInt(tss.base + BACK_LINK)), 2);
   if (kind !== 'call') cpu.checkStoreSystem(linear(oldDescriptor + 5n), 1);
   if (kind !== 'iret') cpu.checkStoreSystem(linear(tss.address + 5n), 1);
+  // Policy `task.pointers`: bad page-directory pointers are a fault of the old task.
+  if (task.cr3 !== undefined && usesPae(state)) loadPageDirectoryPointers(cpu, BigInt(task.cr3));
 
   if (kind !== 'call') setBusy(cpu, oldDescriptor, false);
   for (const [address, bytes, value] of saved) cpu.storeSystem(address, bytes, BigInt(value));
@@ -149,6 +151,8 @@ export function switchTask(cpu: Cpu, selector: number, tss: Descriptor, kind: Sw
   return task.trap;
 }
 
+const usesPae = (state: CpuState): boolean => (state.u64(CPU_STATE.cr0) & CR0_PG) !== 0n && (state.u64(CPU_STATE.cr4) & CR4_PAE) !== 0n;
+
 /** From here on faults are the new task's. */
 function enterTask(cpu: Cpu, selector: number, tss: Descriptor, task: Task, nested: boolean, ext: number): void {
   const { state } = cpu;
@@ -157,7 +161,6 @@ function enterTask(cpu: Cpu, selector: number, tss: Descriptor, task: Task, nest
   state.setU64(DR7, state.u64(DR7) & ~DR7_LOCAL);
   if (task.cr3 !== undefined && (state.u64(CPU_STATE.cr0) & CR0_PG) !== 0n) {
     state.setU64(CPU_STATE.cr3, BigInt(task.cr3));
-    if ((state.u64(CPU_STATE.cr4) & CR4_PAE) !== 0n) asNewTask(() => loadPageDirectoryPointers(cpu, BigInt(task.cr3 as number)));
   }
   state.flags = (task.flags & FLAGS_MASK) | 2 | (nested ? FLAG_NT : 0);
   if (task.cr3 === undefined) cpu.undefine('task.upper-halves');
