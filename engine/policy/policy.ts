@@ -39,6 +39,8 @@ export interface Excuse {
   readonly x87Status?: number;
   /** TOP and which x87 registers are empty. */
   readonly x87Stack?: true;
+  /** x87 registers may differ by so many units in the last place. */
+  readonly x87LastPlaces?: number;
   /** Instruction and operand pointers, opcode of the x87. */
   readonly x87Pointers?: true;
   /** The address of a page fault. */

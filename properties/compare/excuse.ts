@@ -5,7 +5,7 @@
 import { type Excuse, POLICY } from '../../engine/policy/policy.js';
 import type { CaseBatch, Outcomes } from '../oracles/oracle.js';
 import { windowsBytes } from '../state/arena.js';
-import { CPU_STATE, CPU_STATE_BYTES } from '../state/cpu-state.js';
+import { CPU_STATE, CPU_STATE_BYTES, type CpuState } from '../state/cpu-state.js';
 import { destinationOf } from './destination.js';
 import { type Difference, differingFields, stateOfRecord } from './fields.js';
 
@@ -34,7 +34,10 @@ export function unexcused(
   const recordOf = (records: Uint8Array): Uint8Array => records.slice(index * bytes, (index + 1) * bytes);
   const before = recordOf(batch.records);
   const [a, b] = [recordOf(left.records), recordOf(right.records)];
-  for (const excuse of excuses) for (const record of [a, b]) erase(batch, before, record, excuse);
+  for (const excuse of excuses) {
+    for (const record of [a, b]) erase(batch, before, record, excuse);
+    if (excuse.x87LastPlaces !== undefined) settleLastPlaces(a, b, BigInt(excuse.x87LastPlaces));
+  }
   const remaining = new Set(differingFields(batch.bits, batch.windows, before, a, b).map(({ field }) => field));
   return differences.filter(({ field, before: was, kind }) => (was === '' && kind === field) || remaining.has(field));
 }
@@ -59,5 +62,20 @@ function erase(batch: CaseBatch, before: Uint8Array, record: Uint8Array, excuse:
   const destination = destinationOf(batch, before);
   for (const [first, count] of excuse.destination === true ? [[0, destination?.bytes ?? 0] as const] : (ranges ?? [])) {
     if (destination !== undefined) record.fill(0, destination.offset + first, destination.offset + first + count);
+  }
+}
+
+const X87_REGISTERS = 8;
+const X87_REGISTER_BYTES = 16;
+
+/** Gives x87 registers that are so close the same contents. */
+function settleLastPlaces(a: Uint8Array, b: Uint8Array, places: bigint): void {
+  const [left, right] = [stateOfRecord(a), stateOfRecord(b)];
+  // Sign and exponent, then the significand without its integer bit: neighbours in steps of one.
+  const ordinal = (state: CpuState, at: number): bigint => (BigInt(state.u16(at + 8)) << 63n) + BigInt.asUintN(63, state.u64(at));
+  for (let i = 0; i < X87_REGISTERS; i++) {
+    const at = CPU_STATE.x87Registers + i * X87_REGISTER_BYTES;
+    const distance = ordinal(left, at) - ordinal(right, at);
+    if (distance <= places && -distance <= places) b.set(a.subarray(at, at + X87_REGISTER_BYTES), at);
   }
 }
