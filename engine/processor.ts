@@ -7,12 +7,15 @@ import type { GuestException } from './cpu/exceptions.js';
 import * as layout from './cpu/layout.js';
 import { PhysicalMemory } from './mmu/physical-memory.js';
 import { interpreterFor } from './translate/engine-module.js';
+import { longInterpreterFor } from './translate/long-module.js';
 
 export interface ProcessorConfig {
   /** A multiple of 4096. */
   readonly memoryBytes: number;
   /** `step`: one instruction at a time, without cached blocks. */
   readonly tier: 'auto' | 'step';
+  /** Can be put into 64-bit mode: EFER.LMA with CS.L. */
+  readonly long?: boolean;
 }
 
 /** An external interrupt that is accepted at the first boundary at or after this tick at which it can be. */
@@ -35,7 +38,7 @@ export class Processor {
   /** By which the generated code must come back: the limit, or the next offer that is not pending yet. */
   private deadlineTick = 0;
 
-  constructor({ memoryBytes, tier }: ProcessorConfig) {
+  constructor({ memoryBytes, tier, long = false }: ProcessorConfig) {
     // Generated code reads up to 16 bytes from wherever an access begins.
     const pages = Math.ceil((layout.FRAMES + memoryBytes + 16) / 65536);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
@@ -53,7 +56,8 @@ export class Processor {
       skippedNs: 0,
       deadline: () => this.deadlineTick,
     };
-    this.core = new Core(memory, this.physical, board, map, (imports) => instantiate(imports).run);
+    const longCode = long ? longInterpreterFor(memory, pages) : undefined;
+    this.core = new Core(memory, this.physical, board, map, (imports) => instantiate(imports).run, longCode);
     this.core.stepOnly = tier === 'step';
   }
 

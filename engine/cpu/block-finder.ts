@@ -45,9 +45,9 @@ export class BlockFinder {
   lookup(): number {
     const { state } = this;
     const eip = state.eip;
-    const linear = (state.segmentBase(layout.CS) + eip) >>> 0;
-    const limit = state.segmentLimit(layout.CS);
-    if (eip > limit) return 0;
+    const linear = (state.codeBase + eip) >>> 0;
+    const limit = state.codeLimit;
+    if (eip > limit || state.get32(layout.EIP + 4) !== 0) return 0;
     const mode = state.get32(layout.MODE);
     if (mode >>> MODE_SEGMENT_SHIFT === MODE_SEGMENT_UNCACHED) return 0;
     let address: number;
@@ -110,9 +110,9 @@ export class BlockFinder {
     // What is undefined may lie well within its page: the next one is not looked at then.
     if (!this.code.isCrossing(record)) return 0;
     const eip = (state.get32(layout.CODE_PAGE_EIP) + (state.u16[(record + RECORD.offset) >>> 1] as number)) >>> 0;
-    const limit = state.segmentLimit(layout.CS);
+    const limit = state.codeLimit;
     if (eip + INSTRUCTION_LIMIT_BYTES - 1 > limit) return 0;
-    const next = (((state.segmentBase(layout.CS) + eip) & ~0xfff) + 0x1000) >>> 0;
+    const next = (((state.codeBase + eip) & ~0xfff) + 0x1000) >>> 0;
     let address: number;
     try {
       address = this.mmu.translate(next, { write: false, user: state.cpl === 3, fetch: true });

@@ -7,7 +7,7 @@ import { type Decoder, INSTRUCTION_LIMIT_BYTES } from '../isa/decoder.js';
 import { ADDRESSING, BLOCK_LIMIT, HANDLER, RECORD } from '../isa/record.js';
 import { FRAME, type PhysicalMemory } from '../mmu/physical-memory.js';
 import type { Tlb } from '../mmu/tlb.js';
-import { RECORD_ARENA, RECORD_ARENA_BYTES, RECORD_BYTES } from './layout.js';
+import { HALF_RANGE, HALF_RANGE_OFFSET, RECORD_ARENA, RECORD_ARENA_BYTES, RECORD_BYTES } from './layout.js';
 import type { CpuState } from './state.js';
 
 interface Block {
@@ -281,7 +281,15 @@ export function writeRecord(state: CpuState, record: number, decoder: Decoder, o
   // Host instructions want to know the segment even when it is flat.
   u8[record + RECORD.addressing] =
     form.handler === HANDLER.host ? (decoder.addressing & ~ADDRESSING.segment) | decoder.segment : decoder.addressing;
-  state.i32[(record + RECORD.displacement) >>> 2] = decoder.displacement;
+  let { displacement } = decoder;
+  if (decoder.ripRelative) {
+    displacement += offset + decoder.length;
+    if (displacement >= HALF_RANGE) {
+      displacement -= HALF_RANGE;
+      u8[record + RECORD.index] = HALF_RANGE_OFFSET;
+    }
+  }
+  state.i32[(record + RECORD.displacement) >>> 2] = displacement;
   const relative = form.operands[0]?.kind === 'J';
   state.i32[(record + RECORD.immediate) >>> 2] = relative ? decoder.immediate + offset + decoder.length : decoder.immediate;
   state.i32[(record + RECORD.link) >>> 2] = relative && form.handler >= HANDLER.firstHot ? 0 : form.target;

@@ -48,9 +48,16 @@ function writeCr4(cpu: Cpu, value: number): void {
 }
 
 const CONTROL_REGISTERS: readonly number[] = [0, 2, 3, 4];
+const TASK_PRIORITY = 8;
+
+/** #UD for those that do not exist. CR8, the task priority, does in 64-bit code, where privilege is what is missing. */
+function requireControlRegister(cpu: Cpu, index: number): void {
+  const exists = CONTROL_REGISTERS.includes(index) || (index === TASK_PRIORITY && cpu.state.longCode && cpu.state.cpl !== 0);
+  if (!exists) throw invalidOpcode();
+}
 
 function movToControl(cpu: Cpu, instruction: HostInstruction): void {
-  if (!CONTROL_REGISTERS.includes(instruction.reg)) throw invalidOpcode();
+  requireControlRegister(cpu, instruction.reg);
   requireRing0(cpu);
   const value = cpu.state.reg32(instruction.rm);
   if (instruction.reg === 0) writeCr0(cpu, value);
@@ -60,7 +67,7 @@ function movToControl(cpu: Cpu, instruction: HostInstruction): void {
 }
 
 function movFromControl(cpu: Cpu, instruction: HostInstruction): void {
-  if (!CONTROL_REGISTERS.includes(instruction.reg)) throw invalidOpcode();
+  requireControlRegister(cpu, instruction.reg);
   requireRing0(cpu);
   cpu.state.setReg32(instruction.rm, cpu.state.get32(layout.CONTROL + instruction.reg * 8));
 }
@@ -87,6 +94,11 @@ export const controlSemantics: Record<string, HostSemantics> = {
   hlt: (cpu) => {
     requireRing0(cpu);
     cpu.halt();
+  },
+  // What it exchanges GS with is a register of long mode's system side.
+  swapgs: (cpu) => {
+    requireRing0(cpu);
+    throw invalidOpcode();
   },
   // There are no caches to lose or write back.
   invd: requireRing0,

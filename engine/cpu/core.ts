@@ -9,6 +9,7 @@ import type { OpcodeMap } from '../isa/opcode-map.js';
 import { BLOCK_LIMIT, HANDLER, RECORD } from '../isa/record.js';
 import { numericErrorLine } from '../isa/x87/error-line.js';
 import { type AccessCheck, Mmu, PrivilegedMemory } from '../mmu/linear-memory.js';
+import { pageAbsent } from '../mmu/page-fault.js';
 import { Paging } from '../mmu/paging.js';
 import type { PhysicalMemory } from '../mmu/physical-memory.js';
 import { Tlb } from '../mmu/tlb.js';
@@ -30,10 +31,10 @@ import { GuestException, generalProtection, invalidOpcode, VECTOR } from './exce
 import type { Cpu, HostSemantics } from './host-instruction.js';
 import { acceptInterrupt, type RaiseResult, raise } from './interrupts.js';
 import * as layout from './layout.js';
-import { MODE_CODE_32, MODE_CODE_FLAT, MODE_DATA_FLAT, MODE_SEGMENT_SHIFT, MODE_STACK_32, MODE_USER } from './mode.js';
-import { MSR, resetMsrs } from './msr.js';
+import { MODE_CODE_32, MODE_CODE_64, MODE_CODE_FLAT, MODE_DATA_FLAT, MODE_SEGMENT_SHIFT, MODE_STACK_32, MODE_USER } from './mode.js';
+import { EFER_LMA, MSR, resetMsrs } from './msr.js';
 import { RecordView } from './record-view.js';
-import { checkedLinear } from './segmentation.js';
+import { checkedLinear, isCanonical } from './segmentation.js';
 import { memorySlowPaths } from './slow-paths.js';
 import { ATTRIBUTE, CpuState, CR0, EFLAG, type SegmentCache } from './state.js';
 import { systemSemantics } from './system-semantics.js';
@@ -56,6 +57,10 @@ export interface Board {
  */
 const BUDGET_LIMIT = 2 ** 17;
 
+type Run = (record: number) => number;
+/** The function that runs records, of a module that is given these imports. */
+type Instantiate = (imports: Record<RuntimeImport, (...args: never[]) => number | undefined>) => Run;
+
 interface HostEntry {
   readonly form: Form;
   readonly semantics: HostSemantics;
@@ -65,6 +70,14 @@ interface HostEntry {
 const SOFTWARE_INTERRUPTS: ReadonlySet<string> = new Set(['int', 'int1', 'int3', 'into']);
 
 const FLAT_LIMIT = 0xffff_ffff;
+const LONG_MODE = MODE_CODE_64 | MODE_CODE_32 | MODE_STACK_32 | MODE_DATA_FLAT | MODE_CODE_FLAT;
+
+/** 64-bit code runs below 4 GiB, where page tables of 32-bit paging and PAE map it. @throws GuestException #GP(0), #PF */
+function requireFetchable(state: CpuState, rip: bigint, user: boolean): void {
+  if (rip >= 0n && rip <= BigInt(FLAT_LIMIT)) return;
+  if (!isCanonical(rip)) throw generalProtection(0);
+  throw pageAbsent(state, rip, { write: false, user, fetch: true });
+}
 
 /** SDM volume 1, 4.1.1 and volume 3, table 6-7: 80-bit numbers are aligned by 8, images of the FPU by their words. */
 const alignmentOf = (bytes: number): number => (bytes === 10 ? 8 : Math.min(16, bytes & -bytes));
@@ -92,8 +105,9 @@ export class Core implements Cpu, TickSource {
   private readonly blocks: BlockFinder;
   private readonly decoder: Decoder;
   private readonly view: RecordView;
-  private readonly hostEntries: readonly HostEntry[];
-  private readonly run: (record: number) => number;
+  private readonly run: Run;
+  /** For 64-bit code: a module of its own. */
+  private readonly runLong: Run | undefined;
   /** Time skipped in HLT as TIME_STAMP_BASE includes it; NaN when that is out of date for another reason. */
   private publishedSkippedNs = Number.NaN;
   /** Record under execution in generated code, 0 outside. */
@@ -116,7 +130,8 @@ export class Core implements Cpu, TickSource {
     readonly physical: PhysicalMemory,
     private readonly board: Board,
     map: OpcodeMap,
-    instantiate: (imports: Record<RuntimeImport, (...args: never[]) => number | undefined>) => (record: number) => number,
+    instantiate: Instantiate,
+    long?: { readonly map: OpcodeMap; readonly instantiate: Instantiate },
   ) {
     this.state = new CpuState(memory);
     const { state } = this;
@@ -125,21 +140,28 @@ export class Core implements Cpu, TickSource {
     this.mmu = new Mmu(state, physical, new Paging(state, physical), tlb);
     this.memory = new PrivilegedMemory(this.mmu, 'current');
     this.system = new PrivilegedMemory(this.mmu, 'supervisor');
-    this.decoder = new Decoder(map);
+    this.decoder = new Decoder(map, long?.map);
     this.view = new RecordView(state);
-    this.blocks = new BlockFinder(this.mmu, new Decoder(map), () => this.leaveAfterCurrent());
+    this.blocks = new BlockFinder(this.mmu, new Decoder(map, long?.map), () => this.leaveAfterCurrent());
     physical.observer = {
       codeWritten: (frame, offset, bytes) => this.blocks.code.codeWritten(frame, offset, bytes),
       tableWritten: (frame, offset, bytes) => tlb.tableWritten(frame, offset, bytes),
     };
     tlb.onDropped = (page) => this.translationsDropped(page);
-    this.hostEntries = map.host.map((form) => {
+    this.run = instantiate(this.imports(map));
+    this.runLong = long?.instantiate(this.imports(long.map));
+    this.reset();
+  }
+
+  /** What generated code made from a map calls. */
+  private imports(map: OpcodeMap): Parameters<Instantiate>[0] {
+    const hostEntries = map.host.map((form): HostEntry => {
       const name = String(hostSemanticsName(form.definition));
       const semantics = systemSemantics[name];
       if (semantics === undefined) throw new Error(`no host semantics named ${name}`);
       return { form, semantics, isSoftwareInterrupt: SOFTWARE_INTERRUPTS.has(form.definition.mnemonic) };
     });
-    this.run = instantiate({
+    return {
       ...memorySlowPaths(this, (record, body) => this.guarded(record, body)),
       resolve: (eip: number) => {
         this.record = 0;
@@ -153,7 +175,7 @@ export class Core implements Cpu, TickSource {
         this.record = 0;
         return this.blocks.crossing(record);
       },
-      hostInstruction: (number: number, record: number) => this.hostInstruction(number, record),
+      hostInstruction: (number: number, record: number) => this.hostInstruction(hostEntries[number] as HostEntry, record),
       readPort: (port: number, bytes: number, record: number) => {
         this.record = record;
         return this.readPort(port, bytes as 1 | 2 | 4);
@@ -162,8 +184,7 @@ export class Core implements Cpu, TickSource {
         this.record = record;
         this.writePort(port, bytes as 1 | 2 | 4, bytes === 4 ? value >>> 0 : value);
       },
-    });
-    this.reset();
+    };
   }
 
   // --- state after RESET (SDM volume 3, table 9-1) --------------------------------------------------------------------
@@ -171,6 +192,7 @@ export class Core implements Cpu, TickSource {
   reset(): void {
     const { state } = this;
     state.u8.fill(0, layout.REGISTERS, layout.TLB_BASE);
+    state.set32(layout.HALF_RANGE_REGISTER, layout.HALF_RANGE);
     const real = (selector: number, base: number): SegmentCache => ({ selector, base, limit: 0xffff, attributes: 0x93 });
     for (const index of [layout.ES, layout.SS, layout.DS, layout.FS, layout.GS]) state.writeSegment(index, real(0, 0));
     state.writeSegment(layout.CS, real(0xf000, 0xffff_0000));
@@ -283,7 +305,7 @@ export class Core implements Cpu, TickSource {
     const record = this.blocks.lookup();
     if (record === 0) return this.step();
     this.record = record;
-    const exit = this.run(record);
+    const exit = this.runRecords(record);
     this.record = 0;
     this.unpatch();
     if (this.pendingException !== undefined) return this.raisePending();
@@ -297,6 +319,11 @@ export class Core implements Cpu, TickSource {
       default:
         return 'ok';
     }
+  }
+
+  private runRecords(record: number): number {
+    const { runLong } = this;
+    return runLong !== undefined && this.state.longCode ? runLong(record) : this.run(record);
   }
 
   /** Fewer ticks are left than the next block has, or the budget was cut short to get here. */
@@ -330,7 +357,7 @@ export class Core implements Cpu, TickSource {
     this.debugHits = 0;
     this.interruptDelivered = false;
     try {
-      if (!(before & EFLAG.rf) && instructionBreakpoint(state, (state.segmentBase(layout.CS) + eip) >>> 0)) {
+      if (!(before & EFLAG.rf) && instructionBreakpoint(state, (state.codeBase + eip) >>> 0)) {
         throw new GuestException(VECTOR.debug, 0, 'instructionBreakpoint');
       }
       this.decodeStep();
@@ -345,7 +372,7 @@ export class Core implements Cpu, TickSource {
       this.updateCareful();
     }
     this.record = layout.STEP_RECORDS;
-    const exit = this.run(layout.STEP_RECORDS);
+    const exit = this.runRecords(layout.STEP_RECORDS);
     this.record = 0;
     this.unpatch();
     if (exit === EXIT.fault || this.pendingException !== undefined) return this.raisePending();
@@ -363,16 +390,18 @@ export class Core implements Cpu, TickSource {
   private decodeStep(): void {
     const { state, decoder } = this;
     const eip = state.eip;
-    const linear = (state.segmentBase(layout.CS) + eip) >>> 0;
-    const limit = state.segmentLimit(layout.CS);
+    const linear = (state.codeBase + eip) >>> 0;
+    const limit = state.codeLimit;
     if (eip > limit) throw generalProtection(0);
     const user = state.cpl === 3;
+    if (state.longCode) requireFetchable(state, BigInt.asIntN(64, state.i64[layout.EIP >>> 3] as bigint), user);
     const bytes = this.fetchBuffer;
-    const withinLimit = Math.min(bytes.length, limit - eip + 1);
+    const withinLimit = state.longCode ? bytes.length : Math.min(bytes.length, limit - eip + 1);
     let available = Math.min(withinLimit, 0x1000 - (linear & 0xfff));
     this.fetch(linear, available, user, bytes, 0);
     let result = decoder.decode(bytes, 0, available, state.get32(layout.MODE));
     if (result === 'needMoreBytes' && available < withinLimit) {
+      if (state.longCode) requireFetchable(state, BigInt(linear) + BigInt(available), user);
       this.fetch((linear + available) >>> 0, withinLimit - available, user, bytes, available);
       available = withinLimit;
       result = decoder.decode(bytes, 0, available, state.get32(layout.MODE));
@@ -403,7 +432,7 @@ export class Core implements Cpu, TickSource {
     const { state } = this;
     this.blocks.translationsDropped(page);
     if (this.record === 0) return;
-    const current = (state.get32(layout.CODE_PAGE_EIP) + state.segmentBase(layout.CS)) >>> 0;
+    const current = (state.get32(layout.CODE_PAGE_EIP) + state.codeBase) >>> 0;
     if (page === undefined || page === current) this.leaveAfterCurrent();
   }
 
@@ -428,11 +457,9 @@ export class Core implements Cpu, TickSource {
   }
 
   /** @returns 0 go on at EIP, 1 fault, 3 leave (the status values of outlined functions) */
-  private hostInstruction(number: number, record: number): number {
+  private hostInstruction(entry: HostEntry, record: number): number {
     this.record = record;
     const { state } = this;
-    const entry = this.hostEntries[number];
-    if (entry === undefined) throw new Error(`no host instruction ${number}`);
     const view = this.view.select(record, entry.form);
     const system = state.get32(layout.EFLAGS_SYSTEM);
     const next = view.eip + view.length;
@@ -496,8 +523,8 @@ export class Core implements Cpu, TickSource {
 
   // --- Cpu: what host instructions use ---------------------------------------------------------------------------------------
 
-  linear(segment: number, offset: number, bytes: number, write: boolean): number {
-    return checkedLinear(this, segment, offset, bytes, write);
+  linear(segment: number, offset: number, bytes: number, write: boolean, alignment?: number): number {
+    return checkedLinear(this, segment, offset, bytes, write, alignment);
   }
 
   inhibitInterrupts(): void {
@@ -535,6 +562,12 @@ export class Core implements Cpu, TickSource {
     const limit = state.segmentLimit(layout.CS);
     const stack32 = (state.segmentAttributes(layout.SS) & ATTRIBUTE.big) !== 0;
     const user = state.cpl === 3;
+    if (this.runLong !== undefined && cs & ATTRIBUTE.long && state.get32(layout.EFER) & EFER_LMA) {
+      state.set32(layout.MODE, LONG_MODE | (user ? MODE_USER : 0));
+      state.set32(layout.STACK_FLAT, 0);
+      this.updateCareful();
+      return;
+    }
     state.set32(
       layout.MODE,
       (cs & ATTRIBUTE.big ? MODE_CODE_32 : 0) |

@@ -16,8 +16,10 @@ import {
   selectorErrorCode,
 } from './descriptors.js';
 import { GuestException, generalProtection, VECTOR } from './exceptions.js';
+import { refuseInLongMode } from './far-transfer.js';
 import type { Cpu, HostInstruction, HostSemantics } from './host-instruction.js';
 import * as layout from './layout.js';
+import { LongStackReader } from './long-stack.js';
 import { checkStackSegment, dropInaccessibleSegments, realSegment, setPrivilege, stackMask, virtual8086Segment } from './segmentation.js';
 import { StackReader } from './stack.js';
 import { ARITHMETIC_FLAGS, CR4, EFLAG } from './state.js';
@@ -97,6 +99,7 @@ function returnReal(cpu: Cpu, reader: StackReader, eip: number, selector: number
 
 function retFar(cpu: Cpu, instruction: HostInstruction, release: number): void {
   const bytes = instruction.operandSize >>> 3;
+  if (cpu.state.longCode) return retFarLong(cpu, bytes);
   const reader = new StackReader(cpu);
   const eip = reader.pop(bytes);
   const selector = reader.pop(bytes) & 0xffff;
@@ -107,6 +110,22 @@ function retFar(cpu: Cpu, instruction: HostInstruction, release: number): void {
   } else {
     returnTo(cpu, reader, bytes, eip, selector, release, () => {});
   }
+}
+
+function retFarLong(cpu: Cpu, bytes: number): void {
+  const reader = new LongStackReader(cpu);
+  reader.pop(bytes);
+  refuseInLongMode(cpu, reader.pop(bytes) & 0xffff);
+}
+
+/** There is no return from a nested task (SDM volume 2, IRET). */
+function iretLong(cpu: Cpu, bytes: number): void {
+  if (cpu.state.eflags & EFLAG.nt) throw generalProtection(0);
+  const reader = new LongStackReader(cpu);
+  reader.pop(bytes);
+  const selector = reader.pop(bytes) & 0xffff;
+  reader.pop(bytes);
+  refuseInLongMode(cpu, selector);
 }
 
 function iretReal(cpu: Cpu, bytes: number): void {
@@ -182,7 +201,8 @@ function iretProtected(cpu: Cpu, bytes: number): void {
 
 function iret(cpu: Cpu, instruction: HostInstruction): void {
   const bytes = instruction.operandSize >>> 3;
-  if (!cpu.state.protectedMode) iretReal(cpu, bytes);
+  if (cpu.state.longCode) iretLong(cpu, bytes);
+  else if (!cpu.state.protectedMode) iretReal(cpu, bytes);
   else if (cpu.state.virtual8086) iretVirtual(cpu, bytes);
   else iretProtected(cpu, bytes);
 }

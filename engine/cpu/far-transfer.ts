@@ -168,18 +168,30 @@ const direct =
     transfer(cpu, instruction, kind, instruction.immediate2, instruction.immediate);
 
 /** The far pointer in memory: offset first, then selector. A register operand is undefined. */
-export function readFarPointer(cpu: Cpu, instruction: HostInstruction): { offset: number; selector: number } {
+export function readFarPointer(cpu: Cpu, instruction: HostInstruction): { offset: number; offsetHigh: number; selector: number } {
   if (!instruction.memory) throw new GuestException(VECTOR.invalidOpcode);
   const bytes = instruction.operandSize >>> 3;
   const linear = checkedLinear(cpu, instruction.segment, instruction.offset, bytes + 2, false);
-  const offset = bytes === 4 ? cpu.memory.read32(linear) >>> 0 : cpu.memory.read16(linear) & 0xffff;
-  return { offset, selector: cpu.memory.read16((linear + bytes) >>> 0) & 0xffff };
+  const offset = bytes === 2 ? cpu.memory.read16(linear) & 0xffff : cpu.memory.read32(linear) >>> 0;
+  const offsetHigh = bytes === 8 ? cpu.memory.read32(linear + 4) >>> 0 : 0;
+  return { offset, offsetHigh, selector: cpu.memory.read16((linear + bytes) >>> 0) & 0xffff };
+}
+
+/**
+ * 64-bit code comes with its user side only: what a far transfer would have to look at in the descriptor belongs to long mode's
+ * system side. So no selector is accepted.
+ */
+export function refuseInLongMode(cpu: Cpu, selector: number): never {
+  if (isNullSelector(selector)) throw generalProtection(0);
+  fetchDescriptor(cpu, selector, VECTOR.generalProtection, 0);
+  throw generalProtection(selectorErrorCode(selector, 0));
 }
 
 const indirect =
   (kind: Transfer['kind']): HostSemantics =>
   (cpu, instruction) => {
     const { offset, selector } = readFarPointer(cpu, instruction);
+    if (cpu.state.longCode) refuseInLongMode(cpu, selector);
     transfer(cpu, instruction, kind, selector, offset);
   };
 

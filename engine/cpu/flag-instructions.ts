@@ -5,10 +5,8 @@
 import { generalProtection } from './exceptions.js';
 import type { Cpu, HostInstruction, HostSemantics } from './host-instruction.js';
 import { ioPrivilege } from './operands.js';
-import { currentStackWriter, StackReader } from './stack.js';
+import { currentStackReader, pushValue } from './stack.js';
 import { ARITHMETIC_FLAGS, CR4, EFLAG } from './state.js';
-
-const ESP_INDEX = 4;
 
 /** Which flag CLI and STI work on. */
 function interruptFlag(cpu: Cpu): number {
@@ -48,10 +46,7 @@ function pushf(cpu: Cpu, instruction: HostInstruction): void {
   if (usesVirtualFlag(cpu, instruction)) {
     image = (image & ~EFLAG.if) | EFLAG.iopl | (image & EFLAG.vif ? EFLAG.if : 0);
   }
-  const stack = currentStackWriter(cpu);
-  stack.push(instruction.operandSize >>> 3, image);
-  stack.commit();
-  state.setReg32(ESP_INDEX, stack.pointer);
+  pushValue(cpu, instruction.operandSize >>> 3, image);
 }
 
 const POPF_16 = ARITHMETIC_FLAGS | EFLAG.tf | EFLAG.df | EFLAG.nt;
@@ -61,7 +56,7 @@ function popf(cpu: Cpu, instruction: HostInstruction): void {
   const { state } = cpu;
   const virtualFlag = usesVirtualFlag(cpu, instruction);
   const { eflags, cpl } = state;
-  const reader = new StackReader(cpu);
+  const reader = currentStackReader(cpu);
   const popped = reader.pop(instruction.operandSize >>> 3);
   if (virtualFlag) {
     const pending = (eflags & EFLAG.vip) !== 0 && (popped & EFLAG.if) !== 0;
@@ -69,7 +64,7 @@ function popf(cpu: Cpu, instruction: HostInstruction): void {
     const vif = popped & EFLAG.if ? EFLAG.vif : 0;
     state.eflags = (eflags & ~(POPF_16 | EFLAG.vif | EFLAG.rf)) | (popped & POPF_16) | vif;
   } else {
-    let mask = instruction.operandSize === 32 ? POPF_32 : POPF_16;
+    let mask = instruction.operandSize === 16 ? POPF_16 : POPF_32;
     if (cpl <= ioPrivilege(eflags)) mask |= EFLAG.if;
     if (cpl === 0) mask |= EFLAG.iopl;
     state.eflags = (eflags & ~(mask | EFLAG.rf)) | (popped & mask);

@@ -20,6 +20,7 @@ export interface HostInstruction {
   /** ModRM.rm is a memory operand at `segment`:`offset` (offset already wrapped to the address size). */
   readonly memory: boolean;
   readonly segment: number;
+  /** Of 64 bits it is signed: what can be an address is exact, what is not canonical stays so. */
   readonly offset: number;
   /** First immediate, sign-extended as the instruction says; for far pointers the offset. */
   readonly immediate: number;
@@ -53,9 +54,10 @@ export interface Cpu {
   readonly system: LinearMemory;
   /**
    * Checks a data access of `bytes` at `segment`:`offset` (limit, null selector, access rights; #GP(0), or #SS(0) for SS)
-   * and returns the linear address. Does not check paging.
+   * and returns the linear address. Does not check paging, except that nothing is present from 4 GiB on in 64-bit code.
+   * @param alignment #GP(0) unless the linear address is a multiple of it
    */
-  linear(segment: number, offset: number, bytes: number, write: boolean): number;
+  linear(segment: number, offset: number, bytes: number, write: boolean, alignment?: number): number;
   /** Segments, CPL, CR0, CR4, EFER, EFLAGS.VM or paging roots changed: recomputes the cached mode and TLB base. */
   modeChanged(): void;
   /** Drops translations: all, all but global ones, or those of one linear page. */

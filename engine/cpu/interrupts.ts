@@ -54,6 +54,9 @@ const ESP_INDEX = 4;
 const DR7 = layout.DEBUG + 7 * 8;
 const DR7_GENERAL_DETECT = 1 << 13;
 
+/** Bit of an error code: the selector is one of the IDT. */
+const IDT_SELECTOR = 2;
+
 const isSoftware = (source: EventSource): boolean => source === 'software' || source === 'softwareTrap';
 
 /** Through the vector table of real mode (SDM volume 3, 20.1.4). */
@@ -233,6 +236,9 @@ function enterInner(cpu: Cpu, event: CpuEvent, gate: Gate, code: Descriptor, fla
  */
 export function deliver(cpu: Cpu, event: CpuEvent): void {
   const state = cpu.state;
+  // The IDT of long mode has gates of its own, which belong to its system side.
+  if (state.longCode)
+    throw new GuestException(VECTOR.generalProtection, (event.vector << 3) | IDT_SELECTOR | (isSoftware(event.source) ? 0 : 1));
   const flags = event.resume ? (state.eflags | EFLAG.rf) >>> 0 : state.eflags;
   if (!state.protectedMode) deliverReal(cpu, event, flags);
   else if (!(state.virtual8086 && event.source === 'software' && deliverVirtual(cpu, event, flags))) {

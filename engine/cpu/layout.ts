@@ -31,6 +31,11 @@ const ZERO_REGISTER = region.take(8, 8);
 export const registerOffset = (index: number): number => index * 8;
 export const ZERO_OFFSET = ZERO_REGISTER - REGISTERS;
 
+/** Constant 2^31, the index of RIP-relative addresses whose displacement does not fit otherwise. */
+export const HALF_RANGE_REGISTER = region.take(8, 8);
+export const HALF_RANGE = 0x8000_0000;
+export const HALF_RANGE_OFFSET = HALF_RANGE_REGISTER - REGISTERS;
+
 export const EAX = REGISTERS + registerOffset(0);
 export const ECX = REGISTERS + registerOffset(1);
 export const EBX = REGISTERS + registerOffset(3);
@@ -43,6 +48,8 @@ export const EDI = REGISTERS + registerOffset(7);
 export const EIP = region.take(8, 8);
 /** Linear address of the page that holds the running block, minus the CS base: EIP of the page's first byte. */
 export const CODE_PAGE_EIP = region.take(8, 8);
+/** The base of RIP-relative addresses. */
+export const CODE_PAGE_OFFSET = CODE_PAGE_EIP - REGISTERS;
 
 /** Lazy flags, see translate/flags.ts. */
 export const FLAG_RESULT = region.take(4);

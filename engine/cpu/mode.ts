@@ -8,7 +8,7 @@ export const MODE_DATA_FLAT = 1 << 2;
 export const MODE_CODE_FLAT = 1 << 3;
 /** CPL 3: fetches are user accesses. */
 export const MODE_USER = 1 << 4;
-/** 64-bit code (long mode, to come). */
+/** 64-bit code: base 0 and no limits for all segments but FS and GS, which have a base. */
 export const MODE_CODE_64 = 1 << 5;
 /** From this bit on: number of CS base and limit, interned: where a block may end and a branch leads depends on them. */
 export const MODE_SEGMENT_SHIFT = 8;

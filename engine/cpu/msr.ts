@@ -34,8 +34,10 @@ const MTRR_VARIABLE_COUNT = 8;
 const MTRR_FIXED = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f];
 /** Write-combining, fixed ranges, eight variable ranges. */
 const MTRR_CAPABILITIES = 0x508n;
-/** EFER.NXE: the only bit, since there is no long mode. */
+/** EFER.NXE: the only bit that can be written, since CPUID does not announce long mode. */
 export const EFER_NXE = 1 << 11;
+/** EFER.LMA: long mode is active. Only a processor that was made for 64-bit code (processor.ts) is put into it. */
+export const EFER_LMA = 1 << 10;
 
 /** Physical addresses have 36 bits (CPUID leaf 80000008h). */
 const PHYSICAL_ADDRESS_MASK = 0xf_ffff_f000n;

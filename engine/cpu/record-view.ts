@@ -21,7 +21,9 @@ export class RecordView implements HostInstruction {
     return this.form.operandSize;
   }
   get addressSize(): number {
-    return this.byte(RECORD.addressing) & ADDRESSING.address16 ? 16 : 32;
+    const narrow = (this.byte(RECORD.addressing) & ADDRESSING.narrow) !== 0;
+    if (this.form.long) return narrow ? 32 : 64;
+    return narrow ? 16 : 32;
   }
   get reg(): number {
     return this.byte(RECORD.reg);
@@ -37,6 +39,11 @@ export class RecordView implements HostInstruction {
   }
   get offset(): number {
     const { state } = this;
+    if (this.form.long) {
+      const slot = (field: number): bigint => state.i64[(REGISTERS + this.byte(field)) >>> 3] as bigint;
+      const sum = slot(RECORD.base) + (slot(RECORD.index) << BigInt(this.byte(RECORD.scale))) + BigInt(this.word(RECORD.displacement));
+      return Number(this.addressSize === 32 ? BigInt.asUintN(32, sum) : BigInt.asIntN(64, sum));
+    }
     const base = state.get32(REGISTERS + this.byte(RECORD.base));
     const index = state.get32(REGISTERS + this.byte(RECORD.index)) << this.byte(RECORD.scale);
     const sum = (base + index + this.word(RECORD.displacement)) >>> 0;

@@ -10,9 +10,7 @@ import type { Cpu, HostInstruction, HostSemantics } from './host-instruction.js'
 import * as layout from './layout.js';
 import { readOperand, writeRegister, writeWord } from './operands.js';
 import { prepareSegment } from './segmentation.js';
-import { currentStackWriter, StackReader } from './stack.js';
-
-const ESP_INDEX = 4;
+import { currentStackReader, pushValue } from './stack.js';
 
 /** ModRM.reg names ES, CS, SS, DS, FS, GS; 6 and 7 are undefined. */
 function segmentOf(instruction: HostInstruction): number {
@@ -30,15 +28,12 @@ function movToSegment(cpu: Cpu, instruction: HostInstruction): void {
 }
 
 function pushSegment(cpu: Cpu, instruction: HostInstruction): void {
-  const stack = currentStackWriter(cpu);
-  stack.push(instruction.operandSize >>> 3, cpu.state.segmentSelector(segmentOf(instruction)));
-  stack.commit();
-  cpu.state.setReg32(ESP_INDEX, stack.pointer);
+  pushValue(cpu, instruction.operandSize >>> 3, cpu.state.segmentSelector(segmentOf(instruction)));
 }
 
 function popSegment(cpu: Cpu, instruction: HostInstruction): void {
   const index = segmentOf(instruction);
-  const reader = new StackReader(cpu);
+  const reader = currentStackReader(cpu);
   const segment = prepareSegment(cpu, index, reader.pop(instruction.operandSize >>> 3) & 0xffff);
   reader.commit();
   cpu.state.writeSegment(index, segment);
@@ -49,10 +44,11 @@ function popSegment(cpu: Cpu, instruction: HostInstruction): void {
 const loadFarPointer =
   (index: number): HostSemantics =>
   (cpu, instruction) => {
-    const { offset, selector } = readFarPointer(cpu, instruction);
+    const { offset, offsetHigh, selector } = readFarPointer(cpu, instruction);
     const segment = prepareSegment(cpu, index, selector);
     cpu.state.writeSegment(index, segment);
-    writeRegister(cpu.state, instruction.reg, instruction.operandSize, offset);
+    if (instruction.operandSize === 64) cpu.state.setReg64(instruction.reg, (BigInt(offsetHigh) << 32n) | BigInt(offset));
+    else writeRegister(cpu.state, instruction.reg, instruction.operandSize, offset);
     cpu.modeChanged();
   };
 

@@ -6,6 +6,8 @@
  * Loading a segment register in real mode sets selector and base only, so limits and sizes from protected mode live
  * on ("unreal mode"); access rights are not looked at in real mode.
  */
+
+import { pageAbsent } from '../mmu/page-fault.js';
 import {
   type Descriptor,
   descriptorPrivilege,
@@ -35,9 +37,44 @@ export function withinLimit(limit: number, attributes: number, offset: number, b
   return limit === 0xffff_ffff || offset + bytes - 1 <= limit;
 }
 
+const ADDRESS_BITS = 48;
+/** @param address signed */
+export const isCanonical = (address: bigint): boolean => BigInt.asIntN(ADDRESS_BITS, address) === address;
+const FOUR_GIB = 0x1_0000_0000n;
+
+/**
+ * The checks of an access in 64-bit code (SDM volume 3, 3.3.7.1 and 5.3.1): neither limits nor types, but a canonical address.
+ * Page tables of 32-bit paging and PAE map what lies below 4 GiB; nothing else is present.
+ * @param address signed
+ */
+export function longLinear(cpu: Cpu, segment: number, address: bigint, bytes: number, write: boolean, alignment: number): number {
+  const last = BigInt.asIntN(64, address + BigInt(bytes - 1));
+  if (!isCanonical(address) || !isCanonical(last)) {
+    throw new GuestException(segment === layout.SS ? VECTOR.stackFault : VECTOR.generalProtection, 0);
+  }
+  if (address & BigInt(alignment - 1)) throw new GuestException(VECTOR.generalProtection, 0);
+  const access = { write, user: cpu.state.cpl === 3, fetch: false };
+  if (address < 0n || address >= FOUR_GIB) throw pageAbsent(cpu.state, address, access);
+  const linear = Number(address);
+  if (last >= FOUR_GIB) {
+    // The page in front of the end faults first.
+    if (write) cpu.memory.probeWrite(linear, 1);
+    else cpu.memory.probeRead(linear, 1);
+    throw pageAbsent(cpu.state, FOUR_GIB, access);
+  }
+  return linear;
+}
+
+/** Base of a segment in 64-bit code, signed. */
+const longBase = (state: CpuState, segment: number): bigint =>
+  segment === layout.FS || segment === layout.GS ? (state.i64[(layout.segmentAddress(segment) + layout.SEGMENT.base) >>> 3] as bigint) : 0n;
+
 /** Implements `Cpu.linear`. */
-export function checkedLinear(cpu: Cpu, segment: number, offset: number, bytes: number, write: boolean): number {
+export function checkedLinear(cpu: Cpu, segment: number, offset: number, bytes: number, write: boolean, alignment = 1): number {
   const state = cpu.state;
+  if (state.longCode) {
+    return longLinear(cpu, segment, BigInt.asIntN(64, longBase(state, segment) + BigInt(offset)), bytes, write, alignment);
+  }
   const attributes = state.segmentAttributes(segment);
   const vector = segment === layout.SS ? VECTOR.stackFault : VECTOR.generalProtection;
   if (!state.realAddressing) {
@@ -46,7 +83,9 @@ export function checkedLinear(cpu: Cpu, segment: number, offset: number, bytes: 
     if (write ? kind !== ATTRIBUTE.readWrite : kind === ATTRIBUTE.code) throw new GuestException(VECTOR.generalProtection, 0);
   }
   if (!withinLimit(state.segmentLimit(segment), attributes, offset, bytes)) throw new GuestException(vector, 0);
-  return (state.segmentBase(segment) + offset) >>> 0;
+  const linear = (state.segmentBase(segment) + offset) >>> 0;
+  if (linear & (alignment - 1)) throw new GuestException(VECTOR.generalProtection, 0);
+  return linear;
 }
 
 /** Mask of the stack pointer: 32 or 16 bits, by the B bit of the stack segment. */

@@ -5,7 +5,7 @@
 import type { Mmu } from '../mmu/linear-memory.js';
 import type { Cpu } from './host-instruction.js';
 import * as layout from './layout.js';
-import { checkedLinear } from './segmentation.js';
+import { checkedLinear, longLinear } from './segmentation.js';
 import { currentStackWriter, StackReader } from './stack.js';
 
 const ESP = 4;
@@ -48,7 +48,9 @@ export function memorySlowPaths(
     checkSegment: (offset: number, segment: number, bytes: number, write: number, record: number) => {
       let linear = 0;
       guarded(record, () => {
-        linear = checkedLinear(cpu, segment, offset >>> 0, bytes, write !== 0);
+        linear = state.longCode
+          ? longLinear(cpu, segment, state.i64[layout.SCRATCH >>> 3] as bigint, bytes, (write & 1) !== 0, write >>> 1)
+          : checkedLinear(cpu, segment, offset >>> 0, bytes, write !== 0);
       });
       return linear;
     },

@@ -2,6 +2,7 @@
 import { GuestException, invalidOpcode, VECTOR } from './exceptions.js';
 import type { Cpu, HostInstruction, HostSemantics } from './host-instruction.js';
 import * as layout from './layout.js';
+import { LongStackWriter } from './long-stack.js';
 import { setFlag, writeRegister } from './operands.js';
 import { stackMask, withinLimit } from './segmentation.js';
 import { currentStackWriter, StackReader } from './stack.js';
@@ -15,8 +16,44 @@ const ESP = 4;
 const EBP = 5;
 const EDI = 7;
 
+/** ENTER in 64-bit code. The display is read before anything is written, and seen as the pushes have left it. */
+function enterLong(cpu: Cpu, instruction: HostInstruction): void {
+  const { state, memory } = cpu;
+  const bytes = instruction.operandSize >>> 3;
+  const level = instruction.immediate2 & 31;
+  const stack = new LongStackWriter(cpu);
+  const mask = (1n << BigInt(8 * bytes)) - 1n;
+  const pushed = new Map<number, number>();
+  const push = (value: bigint): void => {
+    stack.push(bytes, value & mask);
+    for (let i = 0; i < bytes; i++) pushed.set(stack.pointer + i, Number((value >> BigInt(8 * i)) & 0xffn));
+  };
+  const read = (offset: number): bigint => {
+    const linear = cpu.linear(layout.SS, offset, bytes, false);
+    memory.probeRead(linear, bytes);
+    let value = 0n;
+    for (let i = bytes - 1; i >= 0; i--) value = (value << 8n) | BigInt(pushed.get(linear + i) ?? memory.read8(linear + i) & 0xff);
+    return value;
+  };
+  push(state.reg64(EBP));
+  const frame = stack.pointer;
+  let display = Number(state.reg64(EBP));
+  for (let i = 1; i < level; i++) {
+    display -= bytes;
+    push(read(display));
+  }
+  if (level > 0) push(BigInt(frame));
+  const top = stack.pointer - (instruction.immediate & 0xffff);
+  memory.probeWrite(cpu.linear(layout.SS, top, bytes, true), bytes);
+  stack.commit();
+  if (bytes === 2) state.setReg16(EBP, frame & 0xffff);
+  else state.setReg64(EBP, BigInt(frame));
+  state.setReg64(ESP, BigInt(top));
+}
+
 /** Immediates: bytes to allocate, nesting level. */
 function enter(cpu: Cpu, instruction: HostInstruction): void {
+  if (cpu.state.longCode) return enterLong(cpu, instruction);
   const { state } = cpu;
   const bytes = instruction.operandSize >>> 3;
   const level = instruction.immediate2 & 31;
@@ -80,7 +117,8 @@ function popAll(cpu: Cpu, instruction: HostInstruction): void {
 }
 
 function cmpxchg8b(cpu: Cpu, instruction: HostInstruction): void {
-  if (!instruction.memory) throw invalidOpcode();
+  // With REX.W it is CMPXCHG16B, which CPUID does not announce.
+  if (!instruction.memory || instruction.operandSize === 64) throw invalidOpcode();
   const { state, memory } = cpu;
   const low = cpu.linear(instruction.segment, instruction.offset, 8, true);
   const high = (low + 4) >>> 0;

@@ -5,6 +5,7 @@
 import { GuestException, VECTOR } from './exceptions.js';
 import type { Cpu, LinearMemory } from './host-instruction.js';
 import * as layout from './layout.js';
+import { LongStackReader, LongStackWriter } from './long-stack.js';
 import { stackMask, withinLimit } from './segmentation.js';
 import type { SegmentCache } from './state.js';
 
@@ -60,6 +61,18 @@ export class StackWriter {
 /** Pushes on the stack in use. */
 export const currentStackWriter = (cpu: Cpu): StackWriter =>
   new StackWriter(cpu.state.readSegment(layout.SS), cpu.state.reg32(ESP_INDEX), cpu.memory, 0);
+
+/** One value on the stack in use. */
+export function pushValue(cpu: Cpu, bytes: number, value: number): void {
+  const stack = cpu.state.longCode ? new LongStackWriter(cpu) : currentStackWriter(cpu);
+  stack.push(bytes, value);
+  stack.commit();
+  cpu.state.setReg32(ESP_INDEX, stack.pointer);
+}
+
+/** For what pops one value. */
+export const currentStackReader = (cpu: Cpu): StackReader | LongStackReader =>
+  cpu.state.longCode ? new LongStackReader(cpu) : new StackReader(cpu);
 
 /** Pops from the stack in use; #SS(0) outside its limit. */
 export class StackReader {

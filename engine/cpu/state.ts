@@ -3,6 +3,7 @@
  * TypeScript. Field addresses come from layout.ts; flags are materialised here and nowhere else.
  */
 import * as layout from './layout.js';
+import { MODE_CODE_64 } from './mode.js';
 
 export const EFLAG = {
   cf: 1 << 0,
@@ -129,11 +130,31 @@ export class CpuState {
     this.u8[layout.REGISTERS + (index & 3) * 8 + (index >> 2)] = value;
   }
 
+  reg64(index: number): bigint {
+    return this.i64[(layout.REGISTERS >>> 3) + index] as bigint;
+  }
+  setReg64(index: number, value: bigint): void {
+    this.i64[(layout.REGISTERS >>> 3) + index] = value;
+  }
+
   get eip(): number {
     return this.get32(layout.EIP);
   }
   set eip(value: number) {
     this.set32(layout.EIP, value);
+  }
+
+  /** Base and limit of the code segment, which 64-bit code ignores. */
+  get codeBase(): number {
+    return this.longCode ? 0 : this.segmentBase(layout.CS);
+  }
+  get codeLimit(): number {
+    return this.longCode ? 0xffff_ffff : this.segmentLimit(layout.CS);
+  }
+
+  /** 64-bit mode: EFER.LMA and CS.L. */
+  get longCode(): boolean {
+    return (this.get32(layout.MODE) & MODE_CODE_64) !== 0;
   }
 
   get cr0(): number {
@@ -144,6 +165,7 @@ export class CpuState {
   }
   set cr2(value: number) {
     this.set32(layout.CR2, value);
+    this.set32(layout.CR2 + 4, 0);
   }
   get cr3(): number {
     return this.get32(layout.CR3);

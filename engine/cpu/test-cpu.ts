@@ -72,8 +72,8 @@ export class TestCpu implements Cpu {
     for (let i = 0; i < 6; i++) this.state.writeSegment(i, { selector: 0, base: 0, limit: 0xffff, attributes: 0x93 });
   }
 
-  linear(segment: number, offset: number, bytes: number, write: boolean): number {
-    return checkedLinear(this, segment, offset, bytes, write);
+  linear(segment: number, offset: number, bytes: number, write: boolean, alignment?: number): number {
+    return checkedLinear(this, segment, offset, bytes, write, alignment);
   }
   modeChanged(): void {
     this.log.push('modeChanged');

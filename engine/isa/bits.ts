@@ -1,8 +1,8 @@
 /** Bit instructions and decimal adjustment (Intel SDM volume 2: BT, BSF, AAA, DAA and kin). */
 import { VECTOR } from '../cpu/exceptions.js';
 import type { Context } from '../translate/context.js';
-import { type Int, toI32 } from '../translate/int.js';
-import { I32, select } from '../wasm/values.js';
+import { type Int, toI32, toI64 } from '../translate/int.js';
+import { I32, I64, select } from '../wasm/values.js';
 import { type Definition, row, type Semantics } from './definition.js';
 
 const EAX = 0;
@@ -11,7 +11,8 @@ type BitChange = ((old: Int, mask: Int) => Int) | undefined;
 
 /** Offset in a register, or immediate: within the operand. */
 function bitWithin(c: Context, change: BitChange): void {
-  const position = c.let(c.read(1).and(c.size - 1));
+  const number = c.read(1);
+  const position = c.let((c.size === 64 ? toI64(number) : number).and(c.size - 1));
   const setCarry = (old: Int): void => c.flags.setCarry(toI32(old.shrU(position)).and(1));
   if (change === undefined) setCarry(c.read(0));
   else {
@@ -24,11 +25,12 @@ function bitWithin(c: Context, change: BitChange): void {
 
 /** A register offset with a memory operand reaches any bit relative to it: bytes beyond the operand size too. */
 function bitInMemory(c: Context, change: BitChange): void {
-  const offset = c.let(toI32(c.readSigned(1)));
+  const offset = c.let(c.readSigned(1));
   const bytes = c.size / 8;
-  const displacement = offset.shrS(31 - Math.clz32(c.size)).mul(bytes);
+  const elements = offset.shrS(31 - Math.clz32(c.size)).mul(bytes);
+  const displacement = c.form.long && !(offset instanceof I64) ? toI32(elements).toI64S() : elements;
   const linear = c.linearDisplaced(0, displacement, bytes, change !== undefined);
-  const position = c.let(c.size === 64 ? offset.and(63).toI64U() : offset.and(c.size - 1)) as Int;
+  const position = c.let(offset.and(c.size - 1));
   const setCarry = (old: Int): void => c.flags.setCarry(toI32(old.shrU(position)).and(1));
   if (change === undefined) {
     setCarry(c.load(linear, c.size));

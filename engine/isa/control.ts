@@ -2,7 +2,7 @@
 import * as layout from '../cpu/layout.js';
 import { EFLAG } from '../cpu/state.js';
 import type { Context } from '../translate/context.js';
-import { toI32 } from '../translate/int.js';
+import { type Int, toI64 } from '../translate/int.js';
 import { I32 } from '../wasm/values.js';
 import { CONDITIONS } from './data-movement.js';
 import { type Definition, row, type Semantics } from './definition.js';
@@ -10,7 +10,7 @@ import { ADDRESSING } from './record.js';
 
 const ECX = 1;
 
-const pushBits = (c: Context): 16 | 32 => (c.size === 16 ? 16 : 32);
+const pushBits = (c: Context): 16 | 32 | 64 => (c.size === 8 ? 32 : c.size);
 
 const jumpRelative: Semantics = (c) => c.jumpRelative();
 
@@ -21,19 +21,22 @@ const jumpIf =
 
 const callRelative: Semantics = (c) => {
   c.requireTarget(c.relativeTarget());
-  c.push(c.maskedTarget(c.nextEip()), pushBits(c));
+  c.push(c.maskedTarget(c.nextOffset()), pushBits(c));
   c.jumpRelative();
 };
 
+/** As wide as EIP. */
+const branchTarget = (c: Context, value: Int): Int => c.let(c.form.long ? toI64(value) : value);
+
 const jumpIndirect: Semantics = (c) => {
-  const target = c.let(toI32(c.read(0)));
+  const target = branchTarget(c, c.read(0));
   c.requireTarget(target);
   c.jump(target);
 };
 const callIndirect: Semantics = (c) => {
-  const target = c.let(toI32(c.read(0)));
+  const target = branchTarget(c, c.read(0));
   c.requireTarget(target);
-  c.push(c.maskedTarget(c.nextEip()), pushBits(c));
+  c.push(c.maskedTarget(c.nextOffset()), pushBits(c));
   c.jump(target);
 };
 
@@ -41,39 +44,46 @@ const callIndirect: Semantics = (c) => {
 const returnNear =
   (release: boolean): Semantics =>
   (c) => {
-    const before = c.let(c.cell32(layout.ESP));
-    const target = c.pop(pushBits(c));
-    c.requireTarget(target, () => c.setCell32(layout.ESP, before));
+    const before = c.let(c.wide(layout.ESP));
+    const target = branchTarget(c, c.pop(pushBits(c)));
+    c.requireTarget(target, () => c.setWide(layout.ESP, before));
     if (release) c.releaseStack(c.immediate.and(0xffff));
     c.jump(target);
   };
 
-/** LOOP and JCXZ count in CX or ECX by the address size. */
-const counter16 = (c: Context): I32 => c.addressingFlags().and(ADDRESSING.address16);
+/** LOOP and JCXZ count in CX, ECX or RCX by the address size. */
+const counterIsNarrow = (c: Context): I32 => c.addressingFlags().and(ADDRESSING.narrow);
+
+/** The counter one lower. */
+function countDown(c: Context): Int {
+  if (c.form.long) {
+    const after = c.let(c.narrowed(c.wide(layout.ECX).sub(1)));
+    c.setWide(layout.ECX, after);
+    return after;
+  }
+  const after = c.newLocal();
+  c.f.set(after, c.cell32(layout.ECX).sub(1));
+  c.f.if(
+    counterIsNarrow(c),
+    () => {
+      c.setRegister(ECX, 16, after.get());
+      c.f.set(after, after.get().and(0xffff));
+    },
+    () => c.setCell32(layout.ECX, after.get()),
+  );
+  return after.get();
+}
 
 const loopWhile =
   (zero: boolean | undefined): Semantics =>
   (c) => {
-    const after = c.newLocal();
-    const wraps = c.let(counter16(c));
-    c.f.set(after, c.cell32(layout.ECX).sub(1));
-    c.f.if(
-      wraps,
-      () => {
-        c.setRegister(ECX, 16, after.get());
-        c.f.set(after, after.get().and(0xffff));
-      },
-      () => c.setCell32(layout.ECX, after.get()),
-    );
-    const counted = after.get().ne(0);
+    const counted = countDown(c).ne(0);
     const holds = zero === undefined ? counted : counted.and(zero ? c.flags.zf() : c.flags.zf().xor(1));
     c.f.if(holds, () => c.jumpRelative());
   };
 const jumpIfCounterZero: Semantics = (c) => {
-  const counter = c.newLocal();
-  c.f.set(counter, c.cell32(layout.ECX));
-  c.f.if(counter16(c), () => c.f.set(counter, counter.get().and(0xffff)));
-  c.f.if(counter.get().eqz(), () => c.jumpRelative());
+  const counter = c.narrowed(c.wide(layout.ECX));
+  c.f.if(counter.eqz(), () => c.jumpRelative());
 };
 
 const setSystemFlag =

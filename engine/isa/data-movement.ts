@@ -3,10 +3,9 @@ import * as layout from '../cpu/layout.js';
 import type { Context } from '../translate/context.js';
 import { toI32, toI64, zeroExtended } from '../translate/int.js';
 import type { Code } from '../wasm/bytes.js';
-import { load32, store8 } from '../wasm/memory-access.js';
+import { store8 } from '../wasm/memory-access.js';
 import { I32, select } from '../wasm/values.js';
 import { type Definition, row, type Semantics } from './definition.js';
-import { ADDRESSING } from './record.js';
 
 const EAX = 0;
 const ESP = 4;
@@ -21,9 +20,7 @@ const moveZeroExtended: Semantics = (c) => {
 const moveSignExtended: Semantics = (c) => c.write(0, c.readSigned(1));
 
 const loadEffectiveAddress: Semantics = (c) => {
-  const address = c.let(c.effectiveAddress());
-  const wrapped = select(c.addressingFlags().and(ADDRESSING.address16), address.and(0xffff), address);
-  c.write(0, c.size === 64 ? wrapped.toI64U() : wrapped);
+  c.write(0, c.narrowed(c.effectiveAddress()));
 };
 
 /** XCHG with memory is always locked; the memory side goes first because it may fault. */
@@ -103,14 +100,15 @@ const swapBytes: Semantics = (c) => {
 
 /** XLAT: AL = [segment:(E)BX + AL]; the decoder gives neither base nor index, so the address is made here. */
 const translate: Semantics = (c) => {
-  const offset = c.let(load32(I32.of(0), layout.EBX).add(toI32(c.register(EAX, 8))));
+  const al = toI32(c.register(EAX, 8));
+  const offset = c.let(c.wide(layout.EBX).add(c.form.long ? al.toI64U() : al));
   const linear = c.linearImplicit(offset, 1, false);
   c.setRegister(EAX, 8, c.load(linear, 8));
 };
 
 // --- stack ----------------------------------------------------------------------------------------------------------
 
-const pushBits = (c: Context): 16 | 32 => (c.size === 16 ? 16 : 32);
+const pushBits = (c: Context): 16 | 32 | 64 => (c.size === 8 ? 32 : c.size);
 
 const push: Semantics = (c) => c.push(c.read(0), pushBits(c));
 const pushSigned: Semantics = (c) => c.push(c.readSigned(0), pushBits(c));
@@ -119,25 +117,28 @@ const pop: Semantics = (c) => {
 };
 /** POP to memory: an address that uses ESP uses its value after the pop; a fault puts ESP back. */
 const popMemory: Semantics = (c) => {
-  const before = c.let(c.cell32(layout.ESP));
+  const before = c.let(c.wide(layout.ESP));
   const value = c.pop(pushBits(c));
-  const after = c.let(c.cell32(layout.ESP));
-  const linear = c.linearRestoring(0, () => c.setCell32(layout.ESP, before));
-  c.setCell32(layout.ESP, before);
+  const after = c.let(c.wide(layout.ESP));
+  const linear = c.linearRestoring(0, () => c.setWide(layout.ESP, before));
+  c.setWide(layout.ESP, before);
   c.store(linear, pushBits(c), value);
-  c.setCell32(layout.ESP, after);
+  c.setWide(layout.ESP, after);
 };
 
 /** LEAVE: the stack address size decides which part of EBP goes to ESP; a fault leaves ESP alone. */
 const leave: Semantics = (c) => {
-  const before = c.let(c.cell32(layout.ESP));
-  const frame = c.let(c.cell32(layout.EBP));
-  c.f.if(
-    c.stackIs32(),
-    () => c.setCell32(layout.ESP, frame),
-    () => c.setRegister(ESP, 16, frame),
-  );
-  const value = c.popRestoring(pushBits(c), () => c.setCell32(layout.ESP, before));
+  const before = c.let(c.wide(layout.ESP));
+  const frame = c.let(c.wide(layout.EBP));
+  if (c.form.long) c.setWide(layout.ESP, frame);
+  else {
+    c.f.if(
+      c.stackIs32(),
+      () => c.setWide(layout.ESP, frame),
+      () => c.setRegister(ESP, 16, frame),
+    );
+  }
+  const value = c.popRestoring(pushBits(c), () => c.setWide(layout.ESP, before));
   c.setRegister(EBP, c.size, value);
 };
 
@@ -189,6 +190,7 @@ export const DATA_MOVEMENT: readonly Definition[] = [
   row('0F B7 /r', 'movzx', 'Gv,Ew', moveZeroExtended, { hot: true }),
   row('0F BE /r', 'movsx', 'Gv,Eb', moveSignExtended, { hot: true }),
   row('0F BF /r', 'movsx', 'Gv,Ew', moveSignExtended, { hot: true }),
+  row('63 /r', 'movsxd', 'Gv,Ed', moveSignExtended, { only64: true }),
   row('8D /r', 'lea', 'Gv,M', loadEffectiveAddress, { hot: true }),
   row('86 /r', 'xchg', 'Eb,Gb', exchange, { lock: true }),
   row('87 /r', 'xchg', 'Ev,Gv', exchange, { lock: true, hot: true }),

@@ -7,9 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { CS, DS, ES, FS, GS, registerOffset, SS, ZERO_OFFSET } from '../cpu/layout.js';
 import { MODE_CODE_32 } from '../cpu/mode.js';
 import { TestRandom } from '../test-random-guest.js';
-import { OPERAND_SIZES } from '../translate/operand-sizes.js';
 import { Decoder, INSTRUCTION_LIMIT_BYTES } from './decoder.js';
-import { buildOpcodeMap } from './opcode-map.js';
+import { buildOpcodeMap, LEGACY_SIZES } from './opcode-map.js';
 import { INSTRUCTIONS } from './table.js';
 
 const CASES = Number(process.env.DECODER_CASES ?? 20_000);
@@ -67,7 +66,7 @@ const isSized = (ours: string, theirs: string): boolean =>
 /** These decode here, and raise #UD when they are executed: segment registers 6 and 7, CS as a destination, CR1 and CR5 to CR7. */
 const raisesLater = (encoding: string): boolean => ['8C /r', '8E /r', '0F 20 /r', '0F 22 /r'].includes(encoding);
 
-const decoder = new Decoder(buildOpcodeMap(INSTRUCTIONS, OPERAND_SIZES));
+const decoder = new Decoder(buildOpcodeMap(INSTRUCTIONS, LEGACY_SIZES));
 const PREFIXES = [0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
 
 function randomBytes(random: TestRandom): Uint8Array {

@@ -2,7 +2,7 @@
  * The decoder: bytes to one decoded instruction (Intel SDM volume 2, chapter 2). It knows nothing of pages: the caller
  * gives it the bytes it may read, and is told when they are not enough.
  */
-import { CS, DS, ES, FS, GS, REGISTERS, registerOffset, SS, ZERO_OFFSET } from '../cpu/layout.js';
+import { CODE_PAGE_OFFSET, CS, DS, ES, FS, GS, REGISTERS, registerOffset, SS, ZERO_OFFSET } from '../cpu/layout.js';
 import { MODE_CODE_32, MODE_CODE_64, MODE_DATA_FLAT } from '../cpu/mode.js';
 import { type Form, type Operand, type OperandSize, operandBits, type RepeatKind } from './definition.js';
 import { type Entry, formIndex, type MandatoryPrefix, type OpcodeMap } from './opcode-map.js';
@@ -49,6 +49,9 @@ export class Decoder {
   /** The effective segment of the memory operand. */
   segment = DS;
 
+  /** The displacement counts from the next instruction; `base` is the page that the instruction is in. */
+  ripRelative = false;
+
   /** Last opcode byte. */
   opcode = 0;
   private bytes!: Uint8Array;
@@ -56,8 +59,12 @@ export class Decoder {
   private end = 0;
   private start = 0;
 
-  constructor(private readonly map: OpcodeMap) {
-    if (ZERO_OFFSET > 255 || REGISTERS === 0) throw new Error('the register file does not fit the record fields');
+  /** @param longMap for 64-bit code */
+  constructor(
+    private readonly map: OpcodeMap,
+    private readonly longMap?: OpcodeMap,
+  ) {
+    if (CODE_PAGE_OFFSET > 255 || ZERO_OFFSET > 255 || REGISTERS === 0) throw new Error('the register file does not fit the record fields');
   }
 
   /** Decodes at bytes[start]; bytes from `end` on may not be read. */
@@ -100,17 +107,18 @@ export class Decoder {
     prefixes: for (;;) {
       opcode = this.next8();
       switch (opcode) {
+        // 64-bit mode ignores the four of them (SDM volume 2, 2.1.1).
         case 0x26:
-          segmentOverride = ES;
+          if (!long) segmentOverride = ES;
           break;
         case 0x2e:
-          segmentOverride = CS;
+          if (!long) segmentOverride = CS;
           break;
         case 0x36:
-          segmentOverride = SS;
+          if (!long) segmentOverride = SS;
           break;
         case 0x3e:
-          segmentOverride = DS;
+          if (!long) segmentOverride = DS;
           break;
         case 0x64:
           segmentOverride = FS;
@@ -148,7 +156,11 @@ export class Decoder {
       this.opcode = this.next8();
       index = 256 + this.opcode;
     }
-    const candidates = this.map.entries[index] as readonly Entry[];
+    const map = long ? this.longMap : this.map;
+    if (map === undefined) return 'undefined';
+    let candidates = map.entries[index] as readonly Entry[];
+    // 90 is no exchange of EAX with itself, which would clear the upper half of RAX.
+    if (long && index === 0x90 && !(rex & 1)) candidates = candidates.slice(-1);
     const first = candidates[0];
     if (first === undefined) return 'undefined';
     let modRm = -1;
@@ -159,7 +171,6 @@ export class Decoder {
     const entry = this.match(candidates, modRm, mandatory);
     if (entry === undefined) return 'undefined';
     const { definition } = entry;
-    if (long && definition.options.not64 === true) return 'undefined';
 
     const wide = (rex & 8) !== 0;
     const prefixIsOpcode = entry.prefix === '66';
@@ -167,9 +178,11 @@ export class Decoder {
     if (long) {
       size = wide ? 64 : operandPrefix && !prefixIsOpcode ? 16 : 32;
       if (definition.options.default64 === true && size === 32) size = 64;
+      if (definition.options.atMost32 === true && size === 64) size = 32;
     }
     if (prefixIsOpcode && size === 16) size = 32;
-    if (!entry.sized) size = entry.fixedSize;
+    if (entry.wideOrNot) size = wide ? 64 : 32;
+    else if (!entry.sized) size = entry.fixedSize;
     this.addressSize = long ? (addressPrefix ? 32 : 64) : default32 !== addressPrefix ? 32 : 16;
 
     const memory = modRm >= 0 ? modRm < 0xc0 && entry.allowsMemory : entry.allowsMemory;
@@ -185,13 +198,18 @@ export class Decoder {
     // Without an immediate: ModRM, which x87 instructions report in FOP.
     this.immediate = Math.max(modRm, 0);
     this.segment = DS;
+    this.ripRelative = false;
     this.regNumber = modRm >= 0 ? ((modRm >> 3) & 7) | ((rex & 4) << 1) : (opcode & 7) | ((rex & 1) << 3);
     if (index >= 256 && modRm < 0) this.regNumber = (index & 7) | ((rex & 1) << 3);
     this.rmNumber = modRm >= 0 ? (modRm & 7) | ((rex & 1) << 3) : 0;
-    if (memory && modRm >= 0) this.decodeAddress(modRm, rex);
-    else if (memory) this.displacement = this.addressSize === 16 ? this.next16() : this.next32();
+    if (memory && modRm >= 0) this.decodeAddress(modRm, rex, long);
+    else if (memory) {
+      this.displacement = this.addressSize === 16 ? this.next16() : this.next32();
+      // The upper half of an address in the instruction, which has no immediate then.
+      if (this.addressSize === 64) this.immediate = this.next32();
+    }
     if (segmentOverride >= 0) this.segment = segmentOverride;
-    this.addressing = this.addressingOf(mode);
+    this.addressing = long ? this.longAddressing() : this.addressingOf(mode);
 
     this.reg = this.regNumber;
     this.rm = this.rmNumber;
@@ -226,7 +244,7 @@ export class Decoder {
     return undefined;
   }
 
-  private decodeAddress(modRm: number, rex: number): void {
+  private decodeAddress(modRm: number, rex: number, long: boolean): void {
     const mod = modRm >> 6;
     const low = modRm & 7;
     if (this.addressSize === 16) {
@@ -254,9 +272,15 @@ export class Decoder {
     }
     if (base === 5 && mod === 0) {
       this.displacement = this.next32();
+      // Without a SIB byte.
+      if (long && low === 5) {
+        this.base = CODE_PAGE_OFFSET;
+        this.ripRelative = true;
+      }
       return;
     }
-    this.base = registerOffset(base | ((rex & 1) << 3));
+    base |= (rex & 1) << 3;
+    this.base = registerOffset(base);
     if (base === 4 || base === 5) this.segment = SS;
     if (mod === 1) this.displacement = (this.next8() << 24) >> 24;
     else if (mod === 2) this.displacement = this.next32();
@@ -267,7 +291,13 @@ export class Decoder {
     const wraps = this.addressSize === 16;
     const flat = (mode & MODE_DATA_FLAT) !== 0 && (this.segment === DS || this.segment === ES || this.segment === SS);
     if (flat && !wraps) return 0;
-    return ADDRESSING.checked | (wraps ? ADDRESSING.address16 : 0) | this.segment;
+    return ADDRESSING.checked | (wraps ? ADDRESSING.narrow : 0) | this.segment;
+  }
+
+  /** Only FS and GS have a base; the others are named for the fault of an address that is not canonical. */
+  private longAddressing(): number {
+    const based = this.segment === FS || this.segment === GS;
+    return (based ? ADDRESSING.checked : 0) | (this.addressSize === 32 ? ADDRESSING.narrow : 0) | this.segment;
   }
 
   /** The first immediate goes into its own field, a second one (ENTER) into the displacement, as does the upper half of 64 bits. */
@@ -286,6 +316,8 @@ export class Decoder {
     switch (operand.kind) {
       case 'J':
         this.immediate = operand.size === 'b' ? (this.next8() << 24) >> 24 : size === 16 ? (this.next16() << 16) >> 16 : this.next32();
+        // By itself, because a record's immediate counts from the page.
+        this.displacement = this.immediate;
         return;
       case 'A':
         this.immediate = size === 16 ? this.next16() : this.next32();

@@ -40,6 +40,10 @@ export interface DefinitionOptions {
   readonly default64?: true;
   /** Not in 64-bit mode. */
   readonly not64?: true;
+  /** Only in 64-bit mode. */
+  readonly only64?: true;
+  /** There is no operand size of 64 bits: REX.W changes nothing. */
+  readonly atMost32?: true;
   /** Name of the host semantics that `context.host()` turns to, where generated code covers only the frequent case. */
   readonly fallback?: string;
   /** REP, REPE, REPNE are meaningful: decoded into `context.repeat`. */
@@ -118,6 +122,8 @@ export interface Form {
   readonly definition: Definition;
   readonly operands: readonly Operand[];
   readonly operandSize: OperandSize;
+  /** Of 64-bit code: addresses and stack pointers of 64 bits, 32-bit results that clear the upper half. */
+  readonly long: boolean;
   /** ModRM.rm names memory (or the operand is of kind O). */
   readonly memory: boolean;
   readonly repeat: RepeatKind;

@@ -27,6 +27,8 @@ export interface Entry {
   /** The operand size attribute matters. */
   readonly sized: boolean;
   readonly fixedSize: OperandSize;
+  /** The operand size is 32 bits, or 64 with REX.W. */
+  readonly wideOrNot: boolean;
   /** Forms by size (8, 16, 32, 64), memory, repeat: see `formIndex`. */
   readonly forms: (Form | undefined)[];
 }
@@ -80,16 +82,35 @@ function parseEncoding(encoding: string): {
   return { opcodes: plus ? [0, 1, 2, 3, 4, 5, 6, 7].map((low) => opcode + low) : [opcode], prefix, digit, exact, modRm };
 }
 
-const SIZED = new Set(['v', 'z', 'y', 's', 'eAX', 'p', 'a']);
+const SIZED = new Set(['v', 'z', 's', 'eAX', 'p', 'a']);
 
-/** @param sizes operand sizes that the machine can run; rows exist for 64 bits before long mode does. */
+/** Operand sizes of 16- and 32-bit code, and of 64-bit code. */
+export const LEGACY_SIZES: readonly OperandSize[] = [8, 16, 32];
+export const LONG_SIZES: readonly OperandSize[] = [8, 16, 32, 64];
+
+/** Operand sizes besides 8 that an instruction has. */
+function formSizesOf({ options }: Definition, prefix: MandatoryPrefix | undefined, sizes: readonly OperandSize[]): OperandSize[] {
+  const long = sizes.includes(64);
+  return sizes.filter(
+    (size) =>
+      size !== 8 &&
+      !(prefix === '66' && size === 16) &&
+      !(long && options.default64 === true && size === 32) &&
+      !(options.atMost32 === true && size === 64),
+  );
+}
+
+/** @param sizes those of 64-bit code make the map of 64-bit mode */
 export function buildOpcodeMap(definitions: readonly Definition[], sizes: readonly OperandSize[]): OpcodeMap {
+  const long = sizes.includes(64);
   const entries: Entry[][] = Array.from({ length: 512 }, () => []);
   const forms: Form[] = [];
   const hot: Form[] = [];
   const outlined: Form[] = [];
   const host: Form[] = [];
   for (const definition of definitions) {
+    const { not64, only64 } = definition.options;
+    if (long ? not64 === true : only64 === true) continue;
     const { opcodes, prefix, digit, exact, modRm } = parseEncoding(definition.encoding);
     const operands = parseOperands(definition.operands);
     const kinds = operands.map((operand) => operand.kind);
@@ -97,6 +118,7 @@ export function buildOpcodeMap(definitions: readonly Definition[], sizes: readon
     const registerOnly = kinds.includes('R') || kinds.includes('N') || kinds.includes('U') || exact >= 0xc0;
     const either = kinds.includes('E') || kinds.includes('Q') || kinds.includes('W');
     const sized = definition.options.sized === true || operands.some((operand) => SIZED.has(operand.size));
+    const wideOrNot = operands.some((operand) => operand.size === 'y');
     const firstSize = operands[0]?.size;
     const bytes = firstSize === 'b' || operands.some((operand) => operand.size === 'AL');
     const fixedSize: OperandSize = bytes ? 8 : firstSize === 'w' ? 16 : 32;
@@ -111,9 +133,10 @@ export function buildOpcodeMap(definitions: readonly Definition[], sizes: readon
       allowsRegister: !memoryOnly,
       sized,
       fixedSize,
+      wideOrNot,
       forms: [],
     };
-    const formSizes = sized ? sizes.filter((size) => size !== 8 && !(prefix === '66' && size === 16)) : [fixedSize];
+    const formSizes = sized ? formSizesOf(definition, prefix, sizes) : wideOrNot && long ? ([32, 64] as const) : [fixedSize];
     const memories = memoryOnly ? [true] : entry.allowsMemory ? [false, true] : [false];
     const repeats: RepeatKind[] = definition.options.repeat === undefined ? [0] : definition.options.repeat === 'rep' ? [0, 1] : [0, 1, 2];
     for (const operandSize of formSizes) {
@@ -136,6 +159,7 @@ export function buildOpcodeMap(definitions: readonly Definition[], sizes: readon
             definition,
             operands,
             operandSize,
+            long,
             memory,
             repeat,
             handler,

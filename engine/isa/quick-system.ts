@@ -75,13 +75,14 @@ function flagsAfterPop(c: Context, flags: I32, popped: I32, privileged: number):
 }
 
 export const pushf: Semantics = (c) => {
+  if (c.form.long) return c.host();
   const flags = systemFlags(c);
   hostWhen(c, flags.and(EFLAG.vm | EFLAG.rf));
   c.push(image(c, flags), c.size === 16 ? 16 : 32);
 };
 
 export const popf: Semantics = (c) => {
-  if (c.size === 16) return c.host();
+  if (c.size === 16 || c.form.long) return c.host();
   const flags = systemFlags(c);
   hostWhen(c, flags.and(EFLAG.vm | EFLAG.tf | EFLAG.rf).or(c.cell32(layout.STACK_FLAT).eqz()));
   const popped = toI32(c.load(c.cell32(layout.ESP), 32));
@@ -145,7 +146,7 @@ function requireSameCode(c: Context, selector: I32): void {
 const GATE_32 = { mask: 0x9e00, value: 0x8e00, trap: 0x0100 } as const;
 
 export const int: Semantics = (c) => {
-  if (c.size !== 32) return c.host();
+  if (c.size !== 32 || c.form.long) return c.host();
   const flags = systemFlags(c);
   requireFlatProtected(c, flags, EFLAG.vm | EFLAG.tf | EFLAG.rf);
   const gate = descriptorHost(c, layout.IDTR_BASE, layout.IDTR_LIMIT, c.let(c.immediate.and(0xff).shl(3)));
@@ -174,7 +175,7 @@ export const int: Semantics = (c) => {
 };
 
 export const iret: Semantics = (c) => {
-  if (c.size !== 32) return c.host();
+  if (c.size !== 32 || c.form.long) return c.host();
   const flags = systemFlags(c);
   requireFlatProtected(c, flags, EFLAG.vm | EFLAG.tf | EFLAG.rf | EFLAG.nt);
   const pointer = c.let(c.cell32(layout.ESP));

@@ -21,7 +21,7 @@ export const RECORD = {
   scale: 10,
   /** u8, see ADDRESSING. */
   addressing: 11,
-  /** i32 */
+  /** i32; of relative branches: from the next instruction */
   displacement: 12,
   /** i32; for relative branches the distance from the first byte of the page to the target. */
   immediate: 16,
@@ -29,11 +29,14 @@ export const RECORD = {
   link: 20,
 } as const;
 
-/** `addressing` is 0 for a flat segment and 32-bit addresses: the effective address is the linear address. */
+/**
+ * `addressing` is 0 for a flat segment and 32-bit addresses: the effective address is the linear address. In 64-bit code
+ * `checked` says that the segment has a base, and the segment is always there.
+ */
 export const ADDRESSING = {
   segment: 7,
-  /** The address wraps to 16 bits. */
-  address16: 0x40,
+  /** The address wraps to 16 bits, in 64-bit code to 32. */
+  narrow: 0x40,
   /** Set whenever the rest matters. */
   checked: 0x80,
 } as const;

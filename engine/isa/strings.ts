@@ -8,10 +8,10 @@
 import * as layout from '../cpu/layout.js';
 import { EFLAG } from '../cpu/state.js';
 import type { AccessBits, Context } from '../translate/context.js';
-import { type Int, toI32, zeroExtended } from '../translate/int.js';
+import { type Int, toI32, toI64, zeroExtended } from '../translate/int.js';
 import type { Label } from '../wasm/function-builder.js';
 import { store128 } from '../wasm/memory-access.js';
-import { I32, select, V128 } from '../wasm/values.js';
+import { I32, I64, select, V128 } from '../wasm/values.js';
 import { type Definition, row, type Semantics } from './definition.js';
 import { ADDRESSING } from './record.js';
 
@@ -20,21 +20,27 @@ const CELL = { esi: layout.ESI, edi: layout.EDI, ecx: layout.ECX } as const;
 
 /** Address-size dependent access to SI, DI, CX. */
 class Counters {
-  readonly wraps: I32;
+  private readonly narrow: I32;
   readonly step: I32;
   constructor(readonly c: Context) {
-    this.wraps = c.let(c.addressingFlags().and(ADDRESSING.address16));
+    this.narrow = c.let(c.addressingFlags().and(ADDRESSING.narrow));
     const bytes = c.size / 8;
     this.step = c.let(select(c.cell32(layout.EFLAGS_SYSTEM).and(EFLAG.df), I32.of(-bytes), I32.of(bytes)));
   }
-  get(register: Register): I32 {
-    const value = this.c.let(this.c.cell32(CELL[register]));
-    return select(this.wraps, value.and(0xffff), value);
+  get(register: Register): Int {
+    return this.c.narrowed(this.c.wide(CELL[register]));
   }
   add(register: Register, amount: I32 | number): void {
-    const sum = this.c.let(this.c.cell32(CELL[register]).add(amount));
-    const old = this.c.cell32(CELL[register]);
-    this.c.setCell32(CELL[register], select(this.wraps, old.and(0xffff_0000 | 0).or(sum.and(0xffff)), sum));
+    const { c } = this;
+    const cell = CELL[register];
+    if (c.form.long) {
+      // A 32-bit register that is written loses its upper half.
+      c.setWide(cell, c.narrowed(c.wide(cell).add(I32.of(amount).toI64S())));
+      return;
+    }
+    const sum = c.let(c.cell32(cell).add(amount));
+    const old = c.cell32(cell);
+    c.setCell32(cell, select(this.narrow, old.and(0xffff_0000 | 0).or(sum.and(0xffff)), sum));
   }
   advance(register: 'esi' | 'edi'): void {
     this.add(register, this.step);
@@ -46,12 +52,8 @@ class Counters {
   /** Linear address of the destination: always ES, whatever the prefixes. */
   destination(write: boolean): I32 {
     const flags = this.c.addressingFlags();
-    return this.c.linearWith(
-      this.get('edi'),
-      select(flags, flags.and(~ADDRESSING.segment).or(layout.ES), I32.of(0)),
-      this.c.size / 8,
-      write,
-    );
+    const other = ADDRESSING.segment | (this.c.form.long ? ADDRESSING.checked : 0);
+    return this.c.linearWith(this.get('edi'), select(flags, flags.and(~other).or(layout.ES), I32.of(0)), this.c.size / 8, write);
   }
 }
 
@@ -126,7 +128,11 @@ function repeated(once: Iteration, conditional: boolean, bulk: Bulk | undefined)
  * way; branches to `single` when only single iterations are exact.
  */
 function bulkStep(c: Context, k: Counters, bulk: Bulk, single: Label): void {
-  c.f.brIf(c.addressingFlags(), single);
+  if (c.form.long) {
+    c.f.brIf(c.addressingFlags().and(ADDRESSING.checked | ADDRESSING.narrow), single);
+    const all = toI64(c.wide(layout.ESI).or(c.wide(layout.EDI)).or(c.wide(layout.ECX)));
+    c.f.brIf(all.shrU(32).ne(0), single);
+  } else c.f.brIf(c.addressingFlags(), single);
   c.f.brIf(k.step.ltS(0), single);
   // The iteration under way is paid for already.
   const affordable = c.let(c.cell32(layout.TICKS_LEFT).add(1));
@@ -163,9 +169,11 @@ const bulkStore: Bulk = (c, limit, single) => {
   const bytes = c.let(limit.mul(c.size / 8));
   const host = c.hostPage(c.let(c.cell32(layout.EDI)), true);
   c.f.brIf(host.eqz().or(bytes.ltU(16)), single);
-  const value = toI32(zeroExtended(c.register(0, c.size), c.size));
+  const element = zeroExtended(c.register(0, c.size), c.size);
+  const value = toI32(element);
   const word = c.size === 8 ? value.mul(0x01010101) : c.size === 16 ? value.mul(0x10001) : value;
-  const pattern = c.let(V128.splat32(word));
+  const pair = (whole: I64): V128 => V128.of(new Uint8Array(16)).withLaneI64(0, whole).withLaneI64(1, whole);
+  const pattern = c.let(element instanceof I64 ? pair(c.let(element)) : V128.splat32(word));
   const at = c.newLocal();
   const last = c.let(host.add(bytes).sub(16));
   c.f.set(at, host);

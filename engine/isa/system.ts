@@ -22,7 +22,10 @@ const SEGMENT_STACK: readonly (readonly [string, string])[] = [
 ];
 
 export const SYSTEM: readonly Definition[] = [
-  ...SEGMENT_STACK.map(([code, verb]) => row(code, verb, 'So', verb === 'push' ? 'pushSegment' : 'popSegment', sized)),
+  ...SEGMENT_STACK.map(([code, verb]) => {
+    const mode = code.startsWith('0F') ? ({ default64: true } as const) : legacy;
+    return row(code, verb, 'So', verb === 'push' ? 'pushSegment' : 'popSegment', { ...sized, ...mode });
+  }),
   row('8C /r', 'mov', 'Ev,S', 'movFromSegment'),
   row('8E /r', 'mov', 'S,Ew', 'movToSegment'),
   row('C5 /r', 'lds', 'Gv,Mp', 'lds', legacy),
@@ -53,18 +56,19 @@ export const SYSTEM: readonly Definition[] = [
 
   row('60', 'pusha', '', 'pushAll', { ...sized, ...legacy }),
   row('61', 'popa', '', 'popAll', { ...sized, ...legacy }),
-  row('9C', 'pushf', '', pushf, { ...sized, fallback: 'pushf' }),
-  row('9D', 'popf', '', popf, { ...sized, fallback: 'popf' }),
+  row('9C', 'pushf', '', pushf, { ...sized, default64: true, fallback: 'pushf' }),
+  row('9D', 'popf', '', popf, { ...sized, default64: true, fallback: 'popf' }),
   row('FA', 'cli', '', cli, { fallback: 'cli' }),
   row('FB', 'sti', '', sti, { fallback: 'sti' }),
-  row('C8', 'enter', 'Iw,Ib', 'enter', sized),
-  row('0F C7 /1', 'cmpxchg8b', 'Mq', 'cmpxchg8b', { lock: true }),
+  row('C8', 'enter', 'Iw,Ib', 'enter', { ...sized, default64: true }),
+  row('0F C7 /1', 'cmpxchg8b', 'My', 'cmpxchg8b', { lock: true }),
 
   row('F4', 'hlt', '', hlt, { terminal: true, fallback: 'hlt' }),
   row('0F 06', 'clts', '', 'clts'),
   row('0F 08', 'invd', '', 'invd'),
   row('0F 09', 'wbinvd', '', 'wbinvd'),
   row('0F 01 /7', 'invlpg', 'M', 'invlpg'),
+  row('0F 01 =F8', 'swapgs', '', 'swapgs', { only64: true }),
   row('0F 01 /0', 'sgdt', 'M', 'sgdt', sized),
   row('0F 01 /1', 'sidt', 'M', 'sidt', sized),
   row('0F 01 /2', 'lgdt', 'M', 'lgdt', sized),
@@ -89,16 +93,16 @@ export const SYSTEM: readonly Definition[] = [
   row('0F 33', 'rdpmc', '', 'rdpmc'),
   row('0F A2', 'cpuid', '', 'cpuid'),
 
-  row('E4', 'in', 'AL,Ib', inImmediate, { fallback: 'inImmediate' }),
-  row('E5', 'in', 'eAX,Ib', inImmediate, { fallback: 'inImmediate' }),
-  row('EC', 'in', 'AL,DX', inDx, { fallback: 'inDx' }),
-  row('ED', 'in', 'eAX,DX', inDx, { fallback: 'inDx' }),
-  row('E6', 'out', 'Ib,AL', outImmediate, { fallback: 'outImmediate' }),
-  row('E7', 'out', 'Ib,eAX', outImmediate, { fallback: 'outImmediate' }),
-  row('EE', 'out', 'DX,AL', outDx, { fallback: 'outDx' }),
-  row('EF', 'out', 'DX,eAX', outDx, { fallback: 'outDx' }),
+  row('E4', 'in', 'AL,Ib', inImmediate, { atMost32: true, fallback: 'inImmediate' }),
+  row('E5', 'in', 'eAX,Ib', inImmediate, { atMost32: true, fallback: 'inImmediate' }),
+  row('EC', 'in', 'AL,DX', inDx, { atMost32: true, fallback: 'inDx' }),
+  row('ED', 'in', 'eAX,DX', inDx, { atMost32: true, fallback: 'inDx' }),
+  row('E6', 'out', 'Ib,AL', outImmediate, { atMost32: true, fallback: 'outImmediate' }),
+  row('E7', 'out', 'Ib,eAX', outImmediate, { atMost32: true, fallback: 'outImmediate' }),
+  row('EE', 'out', 'DX,AL', outDx, { atMost32: true, fallback: 'outDx' }),
+  row('EF', 'out', 'DX,eAX', outDx, { atMost32: true, fallback: 'outDx' }),
   row('6C', 'insb', 'AL', 'ins', { repeat: 'rep' }),
-  row('6D', 'ins', '', 'ins', { sized: true, repeat: 'rep' }),
+  row('6D', 'ins', '', 'ins', { sized: true, atMost32: true, repeat: 'rep' }),
   row('6E', 'outsb', 'AL', 'outs', { repeat: 'rep' }),
-  row('6F', 'outs', '', 'outs', { sized: true, repeat: 'rep' }),
+  row('6F', 'outs', '', 'outs', { sized: true, atMost32: true, repeat: 'rep' }),
 ];

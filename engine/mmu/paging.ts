@@ -6,21 +6,15 @@ import { GuestException, VECTOR } from '../cpu/exceptions.js';
 import * as layout from '../cpu/layout.js';
 import { EFER_NXE } from '../cpu/msr.js';
 import { type CpuState, CR0, CR4 } from '../cpu/state.js';
+import { type Access, PAGE_FAULT, pageFault } from './page-fault.js';
 import type { PhysicalMemory } from './physical-memory.js';
 
-/** Page-fault error code (SDM volume 3, section 4.7). */
-const PAGE_FAULT = { present: 1, write: 2, user: 4, reserved: 8, fetch: 16 } as const;
+export type { Access } from './page-fault.js';
 
 /** Physical address bits (CPUID 80000008h). */
 const PHYSICAL_ADDRESS_BITS = 36;
 
 const ENTRY = { present: 1, writable: 2, user: 4, accessed: 32, dirty: 64, large: 128, global: 256 } as const;
-
-export interface Access {
-  readonly write: boolean;
-  readonly user: boolean;
-  readonly fetch: boolean;
-}
 
 /** Result of the last successful walk. */
 export class Translation {
@@ -61,15 +55,8 @@ export class Paging {
   }
 
   private fault(linear: number, access: Access, cause: number): never {
-    const noExecute = (this.state.cr4 & CR4.pae) !== 0 && (this.state.get32(layout.EFER) & EFER_NXE) !== 0;
     this.state.cr2 = linear;
-    throw new GuestException(
-      VECTOR.pageFault,
-      cause |
-        (access.write ? PAGE_FAULT.write : 0) |
-        (access.user ? PAGE_FAULT.user : 0) |
-        (access.fetch && noExecute ? PAGE_FAULT.fetch : 0),
-    );
+    throw pageFault(this.state, access, cause);
   }
 
   /** May the access go ahead, given the AND of the entries' rights? */

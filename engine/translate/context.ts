@@ -15,6 +15,7 @@ import { MODE_STACK_32 } from '../cpu/mode.js';
 import type { FloatLibrary } from '../float/library.js';
 import type { Form, Operand, OperandSize } from '../isa/definition.js';
 import { operandBits } from '../isa/definition.js';
+import { ADDRESSING } from '../isa/record.js';
 import type { Code } from '../wasm/bytes.js';
 import type { FunctionBuilder, FunctionReference, Local } from '../wasm/function-builder.js';
 import { load8U, load16U, load32, load64, load128, loadF64, store8, store16, store32, store64, store128 } from '../wasm/memory-access.js';
@@ -61,19 +62,21 @@ export abstract class Context {
   abstract get immediate64(): I64;
   /** Displacement field: the second immediate of instructions without a memory operand. */
   abstract get immediate2(): I32;
-  /** Effective address of the memory operand before segmentation and before wrapping to 16 bits. */
-  abstract effectiveAddress(): I32;
-  /** Nonzero when the memory operand needs segment checks, a segment base or 16-bit wrapping. */
+  /** Effective address of the memory operand before segmentation and before it is narrowed; 64 bits in 64-bit code. */
+  abstract effectiveAddress(): Int;
+  /** Of ADDRESSING. Outside 64-bit code nonzero when the memory operand needs segment checks, a base or narrowing. */
   abstract addressingFlags(): I32;
   /** Offset in CS of this instruction and of the next one. */
   abstract eip(): I32;
   abstract nextEip(): I32;
+  /** Of the next instruction, as CALL pushes it. */
+  abstract nextOffset(): Int;
   /** The record or an equivalent token that slow paths get to know where they are. */
   abstract token(): I32;
   /** Leaves with an exception: FAULT_VECTOR and FAULT_ERROR_CODE are set. Ends the code path. */
   abstract leaveFault(): void;
   /** Ends the block: goes on at an offset in CS (already masked to the operand size). Ends the code path. */
-  abstract jump(target: I32): void;
+  abstract jump(target: Int): void;
   /** Like `jump`, for a target that is a constant distance away and may be linked. */
   abstract jumpRelative(): void;
   /** Ends the block and gives the machine a chance to look at interrupts and devices, then goes on at `target`. */
@@ -149,10 +152,11 @@ export abstract class Context {
 
   private immediateAt(operand: Operand, bits: number): Int {
     if (bits === 64) return operand.size === 'v' ? this.immediate64 : this.immediate.toI64S();
+    if (operand.size === 'z' && this.size === 64) return this.immediate.toI64S();
     return bits === 8 ? this.immediate.and(0xff) : bits === 16 ? this.immediate.and(0xffff) : this.immediate;
   }
 
-  /** Writes an integer operand. A 32-bit register write clears the upper half of the slot. */
+  /** Writes an integer operand. In 64-bit code a 32-bit register write clears the upper half. */
   write(index: number, value: Int): void {
     const operand = this.operand(index);
     const bits = this.bits(index);
@@ -218,7 +222,8 @@ export abstract class Context {
         this.f.emit(store16(offset, toI32(value), layout.REGISTERS));
         return;
       case 32:
-        this.f.emit(store32(offset, toI32(value), layout.REGISTERS));
+        if (this.form.long) this.f.emit(store64(offset, toI32(value).toI64U(), layout.REGISTERS));
+        else this.f.emit(store32(offset, toI32(value), layout.REGISTERS));
         return;
       default:
         this.f.emit(store64(offset, toI64(value), layout.REGISTERS));
@@ -230,6 +235,13 @@ export abstract class Context {
   }
   setRegister(number: number, bits: number, value: Int): void {
     this.registerStore(I32.of(layout.registerOffset(number)), bits, value);
+  }
+  /** A general register (by its cell) as wide as addresses are: 64 bits in 64-bit code, else 32. Not evaluated yet. */
+  wide(cell: number): Int {
+    return this.form.long ? load64(I32.of(0), cell) : this.cell32(cell);
+  }
+  setWide(cell: number, value: Int): void {
+    this.f.emit(this.form.long ? store64(I32.of(0), toI64(value), cell) : store32(I32.of(0), toI32(value), cell));
   }
 
   // --- cells of the CPU state --------------------------------------------------------------------------------------
@@ -247,26 +259,38 @@ export abstract class Context {
    * Linear address of the memory operand, checked against its segment; evaluated once. An instruction that reads and
    * writes its operand must ask for writing first.
    */
-  linear(index: number, write: boolean, bytes = Math.max(1, this.bits(index) / 8)): I32 {
+  linear(index: number, write: boolean, bytes = Math.max(1, this.bits(index) / 8), alignment = 1): I32 {
     if (!this.isMemory(index)) throw new Error(`${this.form.definition.mnemonic}: operand ${index} is not in memory`);
-    this.linearOperand ??= this.segmented(this.effectiveAddress(), this.addressingFlags(), bytes, write);
+    if (this.linearOperand === undefined) {
+      this.linearOperand = this.segmented(this.effectiveAddress(), this.addressingFlags(), bytes, write, undefined, alignment);
+      if (alignment > 1) this.requireAligned(this.linearOperand, alignment);
+    }
     return this.linearOperand;
   }
 
+  /** An address that the instruction may make narrower: to 16 bits, in 64-bit code to 32. */
+  narrowed(address: Int): Int {
+    const value = this.let(address);
+    const narrow = this.addressingFlags().and(ADDRESSING.narrow);
+    if (value instanceof I64) return select(narrow, value.and(0xffff_ffffn), value);
+    return select(narrow, toI32(value).and(0xffff), toI32(value));
+  }
+
   /** Linear address at `offset` with addressing flags made by the semantics (0: flat). */
-  linearWith(offset: I32, flags: I32, bytes: number, write: boolean): I32 {
+  linearWith(offset: Int, flags: I32, bytes: number, write: boolean): I32 {
     return this.segmented(offset, this.let(flags), bytes, write);
   }
 
   /** Linear address of the memory operand plus a displacement (bit instructions). */
-  linearDisplaced(index: number, displacement: I32, bytes: number, write: boolean): I32 {
+  linearDisplaced(index: number, displacement: Int, bytes: number, write: boolean): I32 {
     if (!this.isMemory(index)) throw new Error(`${this.form.definition.mnemonic}: operand ${index} is not in memory`);
     return this.segmented(this.effectiveAddress().add(displacement), this.addressingFlags(), bytes, write);
   }
 
-  private segmented(offset: I32, flags: I32, bytes: number, write: boolean, undo?: () => void): I32 {
+  private segmented(offset: Int, flags: I32, bytes: number, write: boolean, undo?: () => void, alignment = 1): I32 {
+    if (this.form.long) return this.segmentedLong(toI64(offset), flags, bytes, write, undo, alignment);
     const linear = this.f.local(TYPE_I32);
-    this.f.set(linear, offset);
+    this.f.set(linear, toI32(offset));
     this.f.if(flags, () => {
       this.f.set(
         linear,
@@ -274,6 +298,27 @@ export abstract class Context {
       );
       this.checkFault(undo);
     });
+    return linear.get();
+  }
+
+  /** In 64-bit code: all that generated code accesses lies below 4 GiB, every other address faults. */
+  private segmentedLong(offset: I64, flags: I32, bytes: number, write: boolean, undo: (() => void) | undefined, alignment: number): I32 {
+    const linear = this.f.local(TYPE_I32);
+    const at = this.let(offset);
+    const beyond = at
+      .or(at.add(bytes - 1))
+      .shrU(32)
+      .ne(0);
+    this.f.if(
+      flags.and(ADDRESSING.checked | ADDRESSING.narrow).or(beyond),
+      () => {
+        const access = (write ? 1 : 0) | (alignment << 1);
+        const target = this.runtime.longLinear as FunctionReference;
+        this.f.set(linear, this.f.callValue(target, TYPE_I32, at, flags, bytes, access, this.token()));
+        this.checkFault(undo);
+      },
+      () => this.f.set(linear, at.wrap()),
+    );
     return linear.get();
   }
 
@@ -296,7 +341,7 @@ export abstract class Context {
   }
 
   /** Linear address of an implicit operand at `offset` in the segment and with the address size the decoder chose. */
-  linearImplicit(offset: I32, bytes: number, write: boolean): I32 {
+  linearImplicit(offset: Int, bytes: number, write: boolean): I32 {
     return this.segmented(offset, this.addressingFlags(), bytes, write);
   }
 
@@ -456,8 +501,20 @@ export abstract class Context {
 
   // --- stack ----------------------------------------------------------------------------------------------------
 
+  /** Linear address of the stack in 64-bit code. */
+  private longStack(pointer: I64, bits: 16 | 32 | 64, write: boolean, undo?: () => void): I32 {
+    return this.segmentedLong(pointer, I32.of(layout.SS), bits / 8, write, undo, 1);
+  }
+
   /** Pushes a value of `bits` bits; ESP changes only when nothing faulted. */
-  push(value: Int, bits: 16 | 32): void {
+  push(value: Int, bits: 16 | 32 | 64): void {
+    if (this.form.long) {
+      const whole = this.let(value);
+      const pointer = this.let(toI64(this.wide(layout.ESP)).sub(bits / 8));
+      this.store(this.longStack(pointer, bits, true), bits, whole);
+      this.setWide(layout.ESP, pointer);
+      return;
+    }
     const kept = this.let(toI32(value));
     this.f.if(
       this.cell32(layout.STACK_FLAT),
@@ -474,12 +531,18 @@ export abstract class Context {
   }
 
   /** Pops a value of `bits` bits; evaluated now. */
-  pop(bits: 16 | 32): I32 {
+  pop(bits: 16 | 32 | 64): Int {
     return this.popRestoring(bits, undefined);
   }
 
   /** `pop` for an instruction that has changed something already. */
-  popRestoring(bits: 16 | 32, undo: (() => void) | undefined): I32 {
+  popRestoring(bits: 16 | 32 | 64, undo: (() => void) | undefined): Int {
+    if (this.form.long) {
+      const pointer = this.let(toI64(this.wide(layout.ESP)));
+      const value = this.load(this.longStack(pointer, bits, false, undo), bits, undo);
+      this.setWide(layout.ESP, pointer.add(bits / 8));
+      return value;
+    }
     const result = this.f.local(TYPE_I32);
     this.f.if(
       this.cell32(layout.STACK_FLAT),
@@ -498,6 +561,10 @@ export abstract class Context {
 
   /** Adds to the stack pointer at the stack's address size. */
   releaseStack(bytes: I32): void {
+    if (this.form.long) {
+      this.setWide(layout.ESP, toI64(this.wide(layout.ESP)).add(bytes.toI64U()));
+      return;
+    }
     const sum = this.let(this.cell32(layout.ESP).add(bytes));
     this.f.if(
       this.stackIs32(),
@@ -525,19 +592,23 @@ export abstract class Context {
     this.leaveFault();
   }
 
-  /** #GP(0) when a branch target lies beyond the code segment (SDM volume 2, JMP). */
-  requireTarget(target: I32, undo?: () => void): void {
-    this.f.if(target.gtU(this.cell32(layout.segmentAddress(layout.CS) + layout.SEGMENT.limit)), () => {
+  /** #GP(0) when a branch target lies beyond the code segment, or is not canonical (SDM volume 2, JMP). */
+  requireTarget(target: Int, undo?: () => void): void {
+    const outside =
+      target instanceof I64
+        ? target.shl(NOT_ADDRESS_BITS).shrS(NOT_ADDRESS_BITS).ne(target)
+        : toI32(target).gtU(this.cell32(layout.segmentAddress(layout.CS) + layout.SEGMENT.limit));
+    this.f.if(outside, () => {
       undo?.();
       this.raise(13, 0);
     });
   }
 
   /** Target of a relative branch. */
-  abstract relativeTarget(): I32;
+  abstract relativeTarget(): Int;
 
   /** A target in CS, wrapped to 16 bits for a 16-bit operand size. */
-  maskedTarget(target: I32): I32 {
+  maskedTarget(target: Int): Int {
     return this.size === 16 ? target.and(0xffff) : target;
   }
 
@@ -562,6 +633,9 @@ export abstract class Context {
     return this.f.local(TYPE_I32);
   }
 }
+
+/** Linear addresses of 64-bit mode have 48 bits, sign-extended. */
+const NOT_ADDRESS_BITS = 64 - 48;
 
 const FIXED_OFFSET: Readonly<Record<string, number>> = { AL: 0, AX: 0, eAX: 0, CL: 8, DX: 16 };
 

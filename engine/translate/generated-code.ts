@@ -1,9 +1,8 @@
-/** The machine's WebAssembly module, generated from the instruction table. */
+/** The machine's WebAssembly module, for 16- and 32-bit code, generated from the instruction table. */
 import { addDigestFunctions } from '../digest/xxh64.js';
-import { buildOpcodeMap, type OpcodeMap } from '../isa/opcode-map.js';
+import { buildOpcodeMap, LEGACY_SIZES, type OpcodeMap } from '../isa/opcode-map.js';
 import { INSTRUCTIONS } from '../isa/table.js';
 import { buildInterpreter } from './interpreter.js';
-import { OPERAND_SIZES } from './operand-sizes.js';
 
 /** The module, and the map whose handler numbers it has. */
 export interface EngineCode {
@@ -12,6 +11,6 @@ export interface EngineCode {
 }
 
 export function generateCode(): EngineCode {
-  const map = buildOpcodeMap(INSTRUCTIONS, OPERAND_SIZES);
+  const map = buildOpcodeMap(INSTRUCTIONS, LEGACY_SIZES);
   return { map, bytes: buildInterpreter(map, addDigestFunctions).bytes };
 }

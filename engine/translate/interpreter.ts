@@ -11,9 +11,9 @@ import type { OpcodeMap } from '../isa/opcode-map.js';
 import { ADDRESSING, HANDLER, RECORD } from '../isa/record.js';
 import { buildMemorySlowPaths } from '../mmu/quick-walk.js';
 import type { FunctionBuilder, FunctionReference, Label } from '../wasm/function-builder.js';
-import { load8U, load16U, load32, load64, store32 } from '../wasm/memory-access.js';
+import { load8U, load16U, load32, load64, store32, store64 } from '../wasm/memory-access.js';
 import { ModuleBuilder } from '../wasm/module-builder.js';
-import { I32, TYPE_I32 } from '../wasm/values.js';
+import { I32, TYPE_I32, TYPE_I64 } from '../wasm/values.js';
 import { EXIT } from './exit.js';
 import { eipOf, RecordContext } from './record-context.js';
 import { importRuntime, type Runtime } from './runtime.js';
@@ -30,6 +30,7 @@ export interface InterpreterModule {
 
 /** Builds the module for an instruction table. Further functions (digest, ...) may be added by `extend`. */
 export function buildInterpreter(map: OpcodeMap, extend: (module: ModuleBuilder) => void): InterpreterModule {
+  const long = map.forms.some((form) => form.long);
   // How large the memory is, is put in when it is known (withMemoryPages).
   const module = new ModuleBuilder({ module: 'cpu', field: 'memory', pages: 1 });
   const imports = importRuntime(module);
@@ -39,6 +40,7 @@ export function buildInterpreter(map: OpcodeMap, extend: (module: ModuleBuilder)
     ...memory,
     ...buildStackSlowPaths(module, imports, memory),
     segmentedLinear: module.function(imports.checkSegment.type, (f) => buildSegmentedLinear(f, imports.checkSegment)),
+    ...(long ? { longLinear: module.function(LONG_LINEAR_TYPE, (f) => buildLongLinear(f, imports.checkSegment)) } : {}),
     float: buildFloatLibrary(module, { flagsAddress: layout.FLOAT_FLAGS }),
   };
   const outlinedType = { parameters: [TYPE_I32], results: [TYPE_I32] } as const;
@@ -59,6 +61,7 @@ export function buildInterpreter(map: OpcodeMap, extend: (module: ModuleBuilder)
           f.emit(store32(ZERO, target, layout.EIP));
           f.return(I32.of(STATUS.leave));
         },
+        outside: () => f.return(I32.of(STATUS.leave)),
         host: () => {
           if (form.host < 0) throw new Error(`${form.definition.mnemonic} has no host semantics`);
           const status = f.let(f.callValue(runtime.hostInstruction, TYPE_I32, form.host, record));
@@ -72,7 +75,7 @@ export function buildInterpreter(map: OpcodeMap, extend: (module: ModuleBuilder)
     }),
   );
   module.table(outlined);
-  const run = module.function(outlinedType, (f) => buildRun(f, map, runtime, module.typeIndex(outlinedType)));
+  const run = module.function(outlinedType, (f) => buildRun(f, map, long, runtime, module.typeIndex(outlinedType)));
   module.export('run', run);
   extend(module);
   return { bytes: module.finish() };
@@ -86,7 +89,7 @@ function buildSegmentedLinear(f: FunctionBuilder, checkSegment: FunctionReferenc
   const offset = f.local(TYPE_I32);
   const flags = f.parameter(1, TYPE_I32);
   f.set(offset, f.parameter(0, TYPE_I32));
-  f.if(flags.and(ADDRESSING.address16), () => f.set(offset, offset.get().and(0xffff)));
+  f.if(flags.and(ADDRESSING.narrow), () => f.set(offset, offset.get().and(0xffff)));
   const segment = f.let(flags.and(ADDRESSING.segment).mul(layout.SEGMENT_BYTES).add(layout.SEGMENTS));
   const bound = f.let(segment.add(f.parameter(3, TYPE_I32).shl(3)));
   f.if(offset.get().toI64U().add(f.parameter(2, TYPE_I32).toI64U()).leU(load64(bound, layout.SEGMENT.readBytes)), () =>
@@ -105,7 +108,26 @@ function buildSegmentedLinear(f: FunctionBuilder, checkSegment: FunctionReferenc
   );
 }
 
-function buildRun(f: FunctionBuilder, map: OpcodeMap, runtime: Runtime, outlinedType: number): void {
+const LONG_LINEAR_TYPE = { parameters: [TYPE_I64, TYPE_I32, TYPE_I32, TYPE_I32, TYPE_I32], results: [TYPE_I32] } as const;
+
+/** Runtime.longLinear. What is not below 4 GiB is a fault, which TypeScript finds. */
+function buildLongLinear(f: FunctionBuilder, checkSegment: FunctionReference): void {
+  const address = f.local(TYPE_I64);
+  const flags = f.parameter(1, TYPE_I32);
+  const bytes = f.parameter(2, TYPE_I32);
+  f.set(address, f.parameter(0, TYPE_I64));
+  f.if(flags.and(ADDRESSING.narrow), () => f.set(address, address.get().and(0xffff_ffffn)));
+  const segment = f.let(flags.and(ADDRESSING.segment));
+  f.if(flags.and(ADDRESSING.checked), () => {
+    f.set(address, address.get().add(load64(segment.mul(layout.SEGMENT_BYTES), layout.SEGMENTS + layout.SEGMENT.base)));
+  });
+  const last = address.get().add(bytes.toI64U()).sub(1);
+  f.if(address.get().or(last).shrU(32).eq(0), () => f.return(address.get().wrap()));
+  f.emit(store64(ZERO, address.get(), layout.SCRATCH));
+  f.return(f.callValue(checkSegment, TYPE_I32, ZERO, segment, bytes, f.parameter(3, TYPE_I32), f.parameter(4, TYPE_I32)));
+}
+
+function buildRun(f: FunctionBuilder, map: OpcodeMap, long: boolean, runtime: Runtime, outlinedType: number): void {
   const record = f.local(TYPE_I32);
   /** Record of the block to enter. */
   const next = f.local(TYPE_I32);
@@ -141,7 +163,8 @@ function buildRun(f: FunctionBuilder, map: OpcodeMap, runtime: Runtime, outlined
       });
       // jump: the branch itself is the last instruction of its block that counts.
       refund(remaining().sub(1));
-      const linear = f.let(target.get().add(cell(layout.segmentAddress(layout.CS) + layout.SEGMENT.base)));
+      const base = long ? ZERO : cell(layout.segmentAddress(layout.CS) + layout.SEGMENT.base);
+      const linear = f.let(target.get().add(base));
       const slots = layout.JUMP_CACHE_ENTRIES - 1;
       const slot = f.let(linear.xor(linear.shrU(layout.JUMP_CACHE_HASH_SHIFT)).and(slots).mul(layout.JUMP_CACHE_ENTRY_BYTES));
       f.if(
@@ -177,6 +200,11 @@ function buildRun(f: FunctionBuilder, map: OpcodeMap, runtime: Runtime, outlined
 
   function buildCases(builder: FunctionBuilder, opcodes: OpcodeMap, labels: Labels): void {
     const bodies: (() => void)[] = [];
+    /** Into EIP, with the bit that is carried out of 32. */
+    const storeOffset = (): void => {
+      const offset = load16U(rec, RECORD.offset).toI64U();
+      f.emit(store64(ZERO, cell(layout.CODE_PAGE_EIP).toI64U().add(offset), layout.EIP));
+    };
     bodies[HANDLER.stale] = () => {
       refund(remaining());
       setCell(layout.EIP, eipOf(rec));
@@ -184,6 +212,13 @@ function buildRun(f: FunctionBuilder, map: OpcodeMap, runtime: Runtime, outlined
     };
     bodies[HANDLER.nextBlock] = () => {
       f.set(target, eipOf(rec));
+      if (long) {
+        // Behind the last page is no code.
+        f.if(target.get().eqz(), () => {
+          storeOffset();
+          exit(EXIT.leave);
+        });
+      }
       refund(I32.of(1));
       f.br(labels.jump);
     };
@@ -195,7 +230,8 @@ function buildRun(f: FunctionBuilder, map: OpcodeMap, runtime: Runtime, outlined
       exit(EXIT.step);
     };
     bodies[HANDLER.stepped] = () => {
-      setCell(layout.EIP, eipOf(rec));
+      if (long) storeOffset();
+      else setCell(layout.EIP, eipOf(rec));
       exit(EXIT.stepped);
     };
     bodies[HANDLER.outlined] = () => {
@@ -239,6 +275,10 @@ function buildRun(f: FunctionBuilder, map: OpcodeMap, runtime: Runtime, outlined
           },
           leave: (to) => {
             setCell(layout.EIP, to);
+            refund(remaining().sub(1));
+            exit(EXIT.leave);
+          },
+          outside: () => {
             refund(remaining().sub(1));
             exit(EXIT.leave);
           },

@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Form, hostSemanticsName } from '../isa/definition.js';
-import { buildOpcodeMap, type OpcodeMap } from '../isa/opcode-map.js';
+import { buildOpcodeMap, LEGACY_SIZES, type OpcodeMap } from '../isa/opcode-map.js';
 import { INSTRUCTIONS } from '../isa/table.js';
 import { generateCode } from './generated-code.js';
-import { OPERAND_SIZES } from './operand-sizes.js';
 import { fromPrebuilt, toPrebuilt } from './prebuilt-code.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -18,7 +17,7 @@ const plain = ({ entries, forms, hot, outlined, host }: OpcodeMap): string =>
   JSON.stringify({ entries, forms, hot, outlined, host } satisfies OpcodeMap);
 
 describe('prebuilt code', () => {
-  const map = buildOpcodeMap(INSTRUCTIONS, OPERAND_SIZES);
+  const map = buildOpcodeMap(INSTRUCTIONS, LEGACY_SIZES);
   const prebuilt = JSON.parse(JSON.stringify(toPrebuilt(INSTRUCTIONS, new Uint8Array(0)))) as ReturnType<typeof toPrebuilt>;
 
   it('gives the opcode map that the generator numbers its functions by', () => {

@@ -3,9 +3,8 @@
  * function as in the generator; the module as base64 (RFC 4648, section 4).
  */
 import type { Definition, DefinitionOptions } from '../isa/definition.js';
-import { buildOpcodeMap } from '../isa/opcode-map.js';
+import { buildOpcodeMap, LEGACY_SIZES } from '../isa/opcode-map.js';
 import type { EngineCode } from './generated-code.js';
-import { OPERAND_SIZES } from './operand-sizes.js';
 
 /** Encoding, mnemonic, operands, name of the host semantics ('' where the meaning is in the module), options. */
 type PrebuiltRow = readonly [string, string, string, string, DefinitionOptions];
@@ -35,7 +34,7 @@ export function fromPrebuilt({ rows, module }: PrebuiltCode): EngineCode {
   const definitions = rows.map(([encoding, mnemonic, operands, host, options]): Definition => {
     return { encoding, mnemonic, operands, semantics: host === '' ? inModule : host, options };
   });
-  return { map: buildOpcodeMap(definitions, OPERAND_SIZES), bytes: fromBase64(module) };
+  return { map: buildOpcodeMap(definitions, LEGACY_SIZES), bytes: fromBase64(module) };
 }
 
 function inModule(): never {

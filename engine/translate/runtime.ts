@@ -19,7 +19,10 @@ export const RUNTIME_IMPORTS = {
   slowPush: type(3, 0),
   /** (bytes, token): the value goes into SCRATCH. */
   slowPop: type(2, 0),
-  /** (offset, segment, bytes, write, token) -> linear: the full segment check. */
+  /**
+   * (offset, segment, bytes, write, token) -> linear: the full segment check. From 64-bit code: the linear address is in SCRATCH,
+   * and `write` has the alignment in its upper bits.
+   */
   checkSegment: type(5, 1),
   /** (eip) -> record or 0: finds or decodes the block at an offset in CS. */
   resolve: type(1, 1),
@@ -39,6 +42,11 @@ export type RuntimeImport = keyof typeof RUNTIME_IMPORTS;
 export interface Runtime extends Readonly<Record<RuntimeImport, FunctionReference>> {
   /** (offset, addressing flags, bytes, write, token) -> linear: quick segment check in generated code. */
   readonly segmentedLinear: FunctionReference;
+  /**
+   * 64-bit code: (offset i64, addressing flags, bytes, 1 for a write + 2 x alignment, token) -> linear. Faults unless all of the
+   * access lies below 4 GiB.
+   */
+  readonly longLinear?: FunctionReference;
   readonly float: FloatLibrary;
 }
 

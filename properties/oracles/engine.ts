@@ -5,7 +5,7 @@ import { ARENA_BYTES, BACKGROUND_BYTE, fillUserMemory, type Window, windowsBytes
 import { CPU_STATE_BYTES } from '../state/cpu-state.js';
 import { EngineMemory } from './engine-memory.js';
 import { EngineState } from './engine-state.js';
-import { type Arena, type CaseBatch, END, type Oracle, type Outcomes } from './oracle.js';
+import { type CaseBatch, END, type Oracle, type Outcomes } from './oracle.js';
 
 const WORD = 4;
 const END_OF: Readonly<Record<ProcessorEnd, number>> = {
@@ -29,23 +29,25 @@ const sameWindows = (one: readonly Window[], other: readonly Window[]): boolean 
 
 class EngineOracle implements Oracle {
   readonly countsTicks = true;
-  private readonly benches = new Map<Arena, Bench>();
+  /** By arena, those for 64-bit code apart: the others need not wait for its module. */
+  private readonly benches = new Map<string, Bench>();
 
   constructor(
     readonly name: string,
     private readonly tier: 'auto' | 'step',
   ) {}
 
-  refuses({ bits, windows }: CaseBatch): string | undefined {
-    if (bits === 64) return 'the engine has no 64-bit mode';
+  refuses({ windows }: CaseBatch): string | undefined {
     if (windows.some(({ address, bytes }) => address % WORD !== 0 || bytes % WORD !== 0)) return 'windows are not made of 32-bit words';
     return undefined;
   }
 
-  private benchFor({ windows, arena }: CaseBatch): Bench {
-    const known = this.benches.get(arena);
+  private benchFor({ windows, arena, bits }: CaseBatch): Bench {
+    const long = bits === 64;
+    const key = `${arena} ${long}`;
+    const known = this.benches.get(key);
     if (known !== undefined && sameWindows(known.windows, windows)) return known;
-    const processor = new Processor({ memoryBytes: ARENA_BYTES, tier: this.tier });
+    const processor = new Processor({ memoryBytes: ARENA_BYTES, tier: this.tier, long });
     processor.interceptsExceptions = arena === 'user';
     const background = new Uint8Array(ARENA_BYTES);
     if (arena === 'user') fillUserMemory(background);
@@ -53,7 +55,7 @@ class EngineOracle implements Oracle {
     const state = new EngineState(processor.core);
     const memory = new EngineMemory(processor, windows, new Uint32Array(background.buffer), CPU_STATE_BYTES);
     const bench = { windows, processor, state, memory };
-    this.benches.set(arena, bench);
+    this.benches.set(key, bench);
     return bench;
   }
 

@@ -4,8 +4,7 @@
  */
 
 import type { Context } from '../../translate/context.js';
-import { toI32 } from '../../translate/int.js';
-import type { I32, I64, V128 } from '../../wasm/values.js';
+import { type I32, I64, type V128 } from '../../wasm/values.js';
 import { type Definition, row, type Semantics } from '../definition.js';
 import { type Bits, call, DOUBLE, type Lanes, SINGLE, withExceptions, withLanes } from './float-lanes.js';
 import * as native from './native-float.js';
@@ -19,7 +18,9 @@ type Convert = (c: Context, value: Bits, mxcsr: I32) => Bits;
 const fromInteger =
   (to: Lanes): Convert =>
   (c, value, mxcsr) =>
-    native.fromInteger(c, to, value as I32, () => call(c, to.functions(c).fromI64, (value as I32).toI64S(), mxcsr));
+    value instanceof I64
+      ? call(c, to.functions(c).fromI64, value, mxcsr)
+      : native.fromInteger(c, to, value, () => call(c, to.functions(c).fromI64, value.toI64S(), mxcsr));
 const toInteger =
   (from: Lanes, truncate: boolean): Convert =>
   (c, value, mxcsr) => {
@@ -63,12 +64,18 @@ const packed =
     if (form.source === 'mmx' && !isPlainLoad) enterMmx(c);
   };
 
+/** To an integer of 64 bits. */
+const toLongInteger =
+  (from: Lanes, truncate: boolean): Convert =>
+  (c, value, mxcsr) =>
+    call(c, from.functions(c).toI64, value, truncate ? mxcsr.or(TRUNCATE) : mxcsr);
+
 /** CVTSI2SS, CVTSI2SD: the rest of the destination stays. */
 const integerToScalar =
   (to: Lanes): Semantics =>
   (c) => {
     requireSse(c);
-    const value = c.let(toI32(c.read(1)));
+    const value = c.let(c.read(1)) as Bits;
     writeLow(
       c,
       0,
@@ -80,7 +87,11 @@ const scalarToInteger =
   (c) => {
     requireSse(c);
     const value = from.readLow(c, 1);
-    c.write(0, withExceptions(c, (mxcsr) => toInteger(from, truncate)(c, value, mxcsr)) as I32);
+    const convert = (c.size === 64 ? toLongInteger : toInteger)(from, truncate);
+    c.write(
+      0,
+      withExceptions(c, (mxcsr) => convert(c, value, mxcsr)),
+    );
   };
 const scalarToScalar =
   (from: Lanes, convert: Convert): Semantics =>
@@ -101,16 +112,16 @@ const integersToDoubles = { from: DOUBLEWORDS, to: DOUBLE, count: 2, convert: fr
 export const FLOAT_CONVERSIONS: readonly Definition[] = [
   row('NP 0F 2A /r', 'cvtpi2ps', 'Vx,Qq', packed({ ...fromMmx, ...integersToSingles, count: 2, merge: true })),
   row('66 0F 2A /r', 'cvtpi2pd', 'Vx,Qq', packed({ ...fromMmx, ...integersToDoubles })),
-  row('F3 0F 2A /r', 'cvtsi2ss', 'Vx,Ed', integerToScalar(SINGLE)),
-  row('F2 0F 2A /r', 'cvtsi2sd', 'Vx,Ed', integerToScalar(DOUBLE)),
+  row('F3 0F 2A /r', 'cvtsi2ss', 'Vx,Ey', integerToScalar(SINGLE)),
+  row('F2 0F 2A /r', 'cvtsi2sd', 'Vx,Ey', integerToScalar(DOUBLE)),
   row('NP 0F 2C /r', 'cvttps2pi', 'Pq,Wq', packed({ ...toMmx, ...singlesToIntegers(true), count: 2 })),
   row('66 0F 2C /r', 'cvttpd2pi', 'Pq,Wx', packed({ ...toMmx, ...doublesToIntegers(true) })),
-  row('F3 0F 2C /r', 'cvttss2si', 'Gd,Wd', scalarToInteger(SINGLE, true)),
-  row('F2 0F 2C /r', 'cvttsd2si', 'Gd,Wq', scalarToInteger(DOUBLE, true)),
+  row('F3 0F 2C /r', 'cvttss2si', 'Gy,Wd', scalarToInteger(SINGLE, true)),
+  row('F2 0F 2C /r', 'cvttsd2si', 'Gy,Wq', scalarToInteger(DOUBLE, true)),
   row('NP 0F 2D /r', 'cvtps2pi', 'Pq,Wq', packed({ ...toMmx, ...singlesToIntegers(false), count: 2 })),
   row('66 0F 2D /r', 'cvtpd2pi', 'Pq,Wx', packed({ ...toMmx, ...doublesToIntegers(false) })),
-  row('F3 0F 2D /r', 'cvtss2si', 'Gd,Wd', scalarToInteger(SINGLE, false)),
-  row('F2 0F 2D /r', 'cvtsd2si', 'Gd,Wq', scalarToInteger(DOUBLE, false)),
+  row('F3 0F 2D /r', 'cvtss2si', 'Gy,Wd', scalarToInteger(SINGLE, false)),
+  row('F2 0F 2D /r', 'cvtsd2si', 'Gy,Wq', scalarToInteger(DOUBLE, false)),
   row('NP 0F 5A /r', 'cvtps2pd', 'Vx,Wq', packed({ ...xmm, from: SINGLE, to: DOUBLE, count: 2, convert: toDouble })),
   row('66 0F 5A /r', 'cvtpd2ps', 'Vx,Wx', packed({ ...xmm, from: DOUBLE, to: SINGLE, count: 2, convert: toSingle })),
   row('F3 0F 5A /r', 'cvtss2sd', 'Vx,Wd', scalarToScalar(SINGLE, toDouble)),

@@ -4,7 +4,7 @@ import * as layout from '../../cpu/layout.js';
 import type { Context } from '../../translate/context.js';
 import { toI32 } from '../../translate/int.js';
 import { load8U, load32, load64, store64 } from '../../wasm/memory-access.js';
-import { type I32, TYPE_I32 } from '../../wasm/values.js';
+import { type I32, I64, TYPE_I32 } from '../../wasm/values.js';
 import { type Definition, row, type Semantics } from '../definition.js';
 import {
   enterMmx,
@@ -23,18 +23,20 @@ import {
 } from './operands.js';
 import { I8 } from './vector-opcodes.js';
 
-/** MOVD to a register: zeros above the 32 bits. */
+/** MOVD, MOVQ to a register: zeros above the 32 or 64 bits. */
 const loadDoubleword =
   (file: RegisterFile): Semantics =>
   (c) => {
     requireFile(c, file);
-    writePacked(c, 0, file, ZERO.withLaneI32(0, toI32(c.read(1))));
+    const value = c.read(1);
+    writePacked(c, 0, file, value instanceof I64 ? ZERO.withLaneI64(0, value) : ZERO.withLaneI32(0, toI32(value)));
   };
 const storeDoubleword =
   (file: RegisterFile): Semantics =>
   (c) => {
     requireFile(c, file);
-    c.write(0, load32(registerAddress(c, 1, file)));
+    const address = registerAddress(c, 1, file);
+    c.write(0, c.size === 64 ? load64(address) : load32(address));
     if (file === 'mmx') enterMmx(c);
   };
 
@@ -114,7 +116,7 @@ const storeMasked =
   (c) => {
     requireFile(c, file);
     const bytes = file === 'mmx' ? 8 : 16;
-    const linear = c.let(c.linearImplicit(c.cell32(layout.EDI), bytes, true));
+    const linear = c.let(c.linearImplicit(c.wide(layout.EDI), bytes, true));
     const mask = c.let(readPacked(c, 1, file).test(I8.bitmask));
     const data = registerAddress(c, 0, file);
     // Every byte is known to be writable before the first is written.
@@ -139,10 +141,10 @@ function forEachSetBit(c: Context, mask: I32, body: (index: I32) => void): void 
 const storeInteger: Semantics = (c) => c.write(0, c.read(1));
 
 export const SIMD_MOVES: readonly Definition[] = [
-  row('NP 0F 6E /r', 'movd', 'Pq,Ed', loadDoubleword('mmx')),
-  row('66 0F 6E /r', 'movd', 'Vx,Ed', loadDoubleword('xmm')),
-  row('NP 0F 7E /r', 'movd', 'Ed,Pq', storeDoubleword('mmx')),
-  row('66 0F 7E /r', 'movd', 'Ed,Vx', storeDoubleword('xmm')),
+  row('NP 0F 6E /r', 'movd', 'Pq,Ey', loadDoubleword('mmx')),
+  row('66 0F 6E /r', 'movd', 'Vx,Ey', loadDoubleword('xmm')),
+  row('NP 0F 7E /r', 'movd', 'Ey,Pq', storeDoubleword('mmx')),
+  row('66 0F 7E /r', 'movd', 'Ey,Vx', storeDoubleword('xmm')),
   row('F3 0F 7E /r', 'movq', 'Vx,Wq', load('xmm')),
   row('66 0F D6 /r', 'movq', 'Wq,Vx', store('xmm')),
   row('NP 0F 6F /r', 'movq', 'Pq,Qq', load('mmx')),
@@ -180,7 +182,7 @@ export const SIMD_MOVES: readonly Definition[] = [
   row('66 0F 2B /r', 'movntpd', 'Mx,Vx', store('xmm')),
   row('66 0F E7 /r', 'movntdq', 'Mx,Vx', store('xmm')),
   row('NP 0F E7 /r', 'movntq', 'Mq,Pq', store('mmx')),
-  row('NP 0F C3 /r', 'movnti', 'Md,Gd', storeInteger),
+  row('NP 0F C3 /r', 'movnti', 'My,Gy', storeInteger),
   row('NP 0F F7 /r', 'maskmovq', 'Pq,Nq', storeMasked('mmx')),
   row('66 0F F7 /r', 'maskmovdqu', 'Vx,Ux', storeMasked('xmm')),
 ];

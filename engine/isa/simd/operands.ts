@@ -71,9 +71,7 @@ const widened = (value: I64): V128 => ZERO.withLaneI64(0, value);
 
 /** Linear address of a memory operand; 16 bytes must be aligned unless the instruction is one of the unaligned moves. */
 export function memoryAddress(c: Context, index: number, write: boolean, aligned: boolean): I32 {
-  const linear = c.linear(index, write);
-  if (aligned && c.bits(index) === 128) c.requireAligned(linear, 16);
-  return linear;
+  return c.linear(index, write, undefined, aligned && c.bits(index) === 128 ? 16 : 1);
 }
 
 /** A packed operand, evaluated now. From memory it is as long as the operand says, and zeros follow. */

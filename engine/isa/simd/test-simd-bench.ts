@@ -84,6 +84,7 @@ export function createSimdBench(): SimdBench {
       const context = new RecordContext(f, form, runtime, f.parameter(0, TYPE_I32), {
         fault: () => f.return(I32.of(1)),
         jump: unexpected,
+        outside: () => {},
         jumpRelative: unexpected,
         leave: () => f.return(I32.of(2)),
         host: unexpected,

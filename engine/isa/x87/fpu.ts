@@ -76,13 +76,13 @@ export class Fpu {
     const { c } = this;
     const selector = (segment: I32 | number): I32 =>
       typeof segment === 'number' ? c.cell32(layout.segmentAddress(segment) + layout.SEGMENT.selector) : loadSelector(segment);
-    c.setCell32(layout.X87_INSTRUCTION_OFFSET, c.eip());
+    if (c.form.long) c.setWide(layout.X87_INSTRUCTION_OFFSET, c.eip().toI64U());
+    else c.setCell32(layout.X87_INSTRUCTION_OFFSET, c.eip());
     c.setCell32(layout.X87_INSTRUCTION_SELECTOR, selector(layout.CS));
     if (!c.form.memory) return;
     const flags = c.let(c.addressingFlags());
-    const offset = c.let(c.effectiveAddress());
-    c.setCell32(layout.X87_OPERAND_OFFSET, select(flags.and(ADDRESSING.address16), offset.and(0xffff), offset));
-    const segment = select(flags, flags.and(ADDRESSING.segment), I32.of(layout.DS));
+    c.setWide(layout.X87_OPERAND_OFFSET, c.narrowed(c.effectiveAddress()));
+    const segment = c.form.long ? flags.and(ADDRESSING.segment) : select(flags, flags.and(ADDRESSING.segment), I32.of(layout.DS));
     c.setCell32(layout.X87_OPERAND_SELECTOR, selector(segment));
   }
 

@@ -16,9 +16,7 @@ const XMM_COUNT = 8;
 
 function area(cpu: Cpu, instruction: HostInstruction, write: boolean): number {
   if (cpu.state.cr0 & (CR0.em | CR0.ts)) throw new GuestException(VECTOR.deviceNotAvailable);
-  const linear = cpu.linear(instruction.segment, instruction.offset, AREA_BYTES, write);
-  if (linear % ALIGNMENT !== 0) throw generalProtection(0);
-  return linear;
+  return cpu.linear(instruction.segment, instruction.offset, AREA_BYTES, write, ALIGNMENT);
 }
 
 const hasSse = (cpu: Cpu): boolean => (cpu.state.cr4 & CR4.osfxsr) !== 0;

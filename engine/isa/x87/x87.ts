@@ -24,6 +24,6 @@ export const X87: readonly Definition[] = [
   row('D9 /6', 'fnstenv', 'M', 'fnstenv', sized),
   row('DD /4', 'frstor', 'M', 'frstor', sized),
   row('DD /6', 'fnsave', 'M', 'fnsave', sized),
-  row('NP 0F AE /0', 'fxsave', 'M', 'fxsave'),
-  row('NP 0F AE /1', 'fxrstor', 'M', 'fxrstor'),
+  row('NP 0F AE /0', 'fxsave', 'My', 'fxsave'),
+  row('NP 0F AE /1', 'fxrstor', 'My', 'fxrstor'),
 ];
