@@ -34,6 +34,8 @@ enum { LDT_EXACT = 64, LDT_ENTRIES = 512, LDT_PROBES = 8, SEGMENT_BYTES = 24 };
 enum { ACCESSED = 1, READ_WRITE = 2, CONFORMING_OR_DOWN = 4, CODE = 8, PRESENT = 0x80, ACCESS_MASK = 0xf0, USER_SEGMENT = 0xf0, AVL = 0x1000, LONG = 0x2000, BIG = 0x4000, PAGES = 0x8000 };
 enum { ATTRIBUTES_CODE_32 = 0xc0fb, ATTRIBUTES_DATA = 0xc0f3 };
 #define USER_END 0x7ffffffff000ul
+/* Far from everything, with the lower 32 bits zero. */
+#define ELSEWHERE 0x10000000000ul
 
 /* How long a case may take: this many ticks of the timer. More than one, since a tick may come late. */
 enum { TIMER_PERIOD_US = 1000, TIMER_TICKS = 3 };
@@ -47,7 +49,9 @@ struct {
   /* As IRETQ takes it. */
   struct { uint64_t rip, cs, flags, rsp, ss; } frame;
   struct { uint32_t offset; uint16_t selector; } far;
-  uint32_t wide, narrow_stack;
+  uint32_t wide, by_jump;
+  /* Where IRETQ finds the frame. */
+  uint64_t stack;
 } entry __attribute__((visibility("hidden"), aligned(64)));
 uint8_t image[512] __attribute__((visibility("hidden"), aligned(64)));
 uint64_t saved_stack __attribute__((visibility("hidden")));
@@ -92,10 +96,9 @@ __asm__(
     "  fxrstor64 image(%rip)\n  jmp 2f\n"
     "1: fxrstor image(%rip)\n"
     "2: cmpl $0, entry+180(%rip)\n  jne 3f\n"
-    "  lea entry+128(%rip), %rsp\n"
+    "  mov entry+184(%rip), %rsp\n"
     "  load_registers\n"
     "  iretq\n"
-    /* IRET to a 16-bit stack would load SP only. */
     "3: mov entry+160(%rip), %ss\n"
     "  lea entry+144(%rip), %rsp\n  popfq\n"
     "  load_registers\n"
@@ -118,6 +121,7 @@ __asm__(
 _Static_assert(offsetof(__typeof__(entry), frame) == 128, "enter_case");
 _Static_assert(offsetof(__typeof__(entry), far) == 168, "enter_case");
 _Static_assert(offsetof(__typeof__(entry), wide) == 176, "enter_case");
+_Static_assert(offsetof(__typeof__(entry), stack) == 184, "enter_case");
 _Static_assert(sizeof(ldt_entry) == 16, "modify_ldt");
 
 static long call(long number, long a, long b, long c, long d, long e, long f) {
@@ -288,9 +292,11 @@ static void unsupported(int reason) {
 
 /* Segment registers after the case. What a case loads comes from the tables of this system, not of its machine: only
    null selectors, and faults for selectors that are in neither, mean the same in both. */
-static int selectors_to_state(const uint16_t *selectors, int completed) {
+static int selectors_to_state(uint16_t *selectors, int completed) {
   for (int i = ES; i <= GS; i++) {
     const uint16_t selector = selectors[i];
+    /* The way to the handler clears the RPL of null selectors (SDM volume 2, IRET: return to outer privilege). */
+    if (is_null(selector) && is_null(host_selectors[i])) selectors[i] = host_selectors[i];
     if (!is_null(selector) && (selector != host_selectors[i] || (completed && shared->loaded_segments >> i & 1))) return REASON_SELECTOR;
   }
   for (int i = ES; i <= GS; i++) {
@@ -434,6 +440,27 @@ static uint8_t *window_memory(unsigned i) {
   return (uint8_t *)(uintptr_t)address;
 }
 
+/*
+ * IRETQ to a 16-bit stack loads SP only and leaves the rest of ESP as it was in 64-bit mode. So such cases are entered by
+ * a far jump, with the flags set before; but not with TF, which would trap at the jump: then the frame is laid where
+ * its own address has the upper half of ESP.
+ */
+static void choose_entry(int wide) {
+  static uint64_t mapped;
+  const int narrow_stack = !wide && !(segment_attributes(SS) & BIG);
+  entry.by_jump = narrow_stack && !(entry.frame.flags & TF);
+  entry.stack = (uint64_t)&entry.frame;
+  if (!narrow_stack || entry.by_jump) return;
+  const uint64_t page = ELSEWHERE + (entry.frame.rsp & 0xffff0000) + 0x8000;
+  if (mapped != page) {
+    if (mapped != 0) call(__NR_munmap, (long)mapped, 4096, 0, 0, 0, 0);
+    mapped = page;
+    if (call(__NR_mmap, (long)page, 4096, 3, 0x32, -1, 0) != (long)page) leave_process(8);
+  }
+  __builtin_memcpy((void *)page, &entry.frame, sizeof entry.frame);
+  entry.stack = page;
+}
+
 static void run_case(uint32_t index) {
   const int wide = shared->bits == 64;
   record = shared->records + (size_t)index * RECORD_BYTES;
@@ -442,8 +469,6 @@ static void run_case(uint32_t index) {
   int reason = check_state(wide);
   stamp++;
   for (int i = ES; i <= GS && reason == REASON_NONE; i++) reason = provide_segment(i, wide, (int)shared->exact_selectors);
-  entry.narrow_stack = !wide && !(segment_attributes(SS) & BIG);
-  if (reason == REASON_NONE && entry.narrow_stack && get64(STATE_FLAGS) & TF) reason = REASON_STATE;
   if (reason != REASON_NONE) {
     unsupported(reason);
     return;
@@ -459,6 +484,7 @@ static void run_case(uint32_t index) {
   entry.frame.ss = host_selectors[SS];
   entry.far.offset = (uint32_t)entry.frame.rip;
   entry.far.selector = (uint16_t)entry.frame.cs;
+  choose_entry(wide);
   state_to_image(wide);
   ticks = 0;
   in_case = 1;
@@ -473,11 +499,14 @@ static void run_case(uint32_t index) {
 
 static void run_batch(void) {
   struct { int64_t seconds, us, next_seconds, next_us; } timer = {0, TIMER_PERIOD_US, 0, TIMER_PERIOD_US}, off = {0, 0, 0, 0};
+  shared->idle_deaths = 0;
+  shared->running = 1;
   call(__NR_setitimer, 0, (long)&timer, 0, 0, 0, 0);
   for (; shared->current < shared->count; shared->current++) run_case(shared->current);
   call(__NR_setitimer, 0, (long)&off, 0, 0, 0, 0);
   uint8_t done = 1;
   shared->busy = 0;
+  shared->running = 0;
   if (call(__NR_write, answer_file, (long)&done, 1, 0, 0, 0) != 1) leave_process(0);
 }
 
@@ -485,16 +514,18 @@ static void __attribute__((noreturn)) work(void) {
   stack_t alternative = {.ss_sp = signal_stack, .ss_size = sizeof signal_stack};
   call(__NR_sigaltstack, (long)&alternative, 0, 0, 0, 0, 0);
   for (unsigned i = 0; i < BACKGROUND_COUNT; i++) memset((void *)(uintptr_t)background[i].address, BACKGROUND, background[i].bytes);
+  /* A page not yet in the page tables would fault like one that is absent. */
+  for (unsigned i = 0; i < PAGE_COUNT; i++) {
+    call(__NR_mlock, pages[i].address, 4096, 0, 0, 0, 0);
+    (void)*(volatile uint8_t *)(uintptr_t)pages[i].address;
+  }
   if (shared->busy) run_batch();
   for (;;) {
     uint8_t command;
     /* The end of the file: nobody wants anything any more. */
     if (call(__NR_read, command_file, (long)&command, 1, 0, 0, 0) != 1) leave_process(0);
-    shared->current = 0;
-    shared->stray_count = 0;
-    shared->idle_deaths = 0;
-    shared->busy = 1;
-    run_batch();
+    /* A command may have been left by a worker that has died, and been obeyed by the next. */
+    if (shared->busy) run_batch();
   }
 }
 
@@ -557,7 +588,7 @@ void __attribute__((used, noreturn, visibility("hidden"))) begin(uint64_t *stack
     int status = 0;
     while (call(__NR_wait4, child, (long)&status, 0, 0, 0, 0) == -4) continue;
     if (status == 0) leave_process(0);
-    if (!shared->busy) {
+    if (!shared->running) {
       /* Again and again without a case: it is no case that does it. */
       if (++shared->idle_deaths > 3) leave_process(7);
       continue;

@@ -20,7 +20,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hostHeader, SHARED, SHARED_BYTES } from './host-layout.js';
+import { hostHeader, REQUEST_BYTES, SHARED, SHARED_BYTES } from './host-layout.js';
 import { hostRefusal } from './host-vendor.js';
 
 const COMPILER = 'gcc';
@@ -109,7 +109,9 @@ export class HostHelper {
       this.commands = openWhenRead(commands);
       this.answers = openSync(answers, 'r');
       // The helper has opened its memory before it answers; until then the names must stay.
-      if (!this.call(new Uint8Array(SHARED.strayCount))) throw new Error('the helper of the host oracle does not start');
+      const nothing = new Uint8Array(REQUEST_BYTES);
+      nothing[SHARED.busy] = 1;
+      if (!this.call(nothing)) throw new Error('the helper of the host oracle does not start');
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -52,14 +52,13 @@ export const SHARED = {
   current: 20,
   busy: 24,
   worker: 28,
-  idleDeaths: 32,
   results: HEADER_BYTES,
   strays: HEADER_BYTES + CAPACITY * RESULT_BYTES,
   records: HEADER_BYTES + CAPACITY * RESULT_BYTES + STRAY_CAPACITY * STRAY_BYTES,
 } as const;
 export const SHARED_BYTES = SHARED.records + CAPACITY * USER_RECORD_BYTES;
-/** What precedes the command: count, bits and what its code does with selectors. */
-export const REQUEST_BYTES = SHARED.strayCount;
+/** What precedes the command: everything to `busy`, which is 1. */
+export const REQUEST_BYTES = SHARED.busy + 4;
 /** u8 end, u8 vector, u8 reason, u8 0, u32 error code. */
 export const RESULT = { bytes: RESULT_BYTES, end: 0, vector: 1, reason: 2, errorCode: 4 } as const;
 /** u32 case, address, value. */
@@ -113,7 +112,9 @@ struct result { uint8_t end, vector, reason, zero; uint32_t error; };
 struct shared {
   uint32_t count, bits, exact_selectors, loaded_segments, stray_count;
   volatile uint32_t current, busy;
-  uint32_t worker, idle_deaths, unused[${HEADER_BYTES / 4 - 9}];
+  uint32_t worker, idle_deaths;
+  volatile uint32_t running;
+  uint32_t unused[${HEADER_BYTES / 4 - 10}];
   struct result results[${CAPACITY}];
   uint32_t strays[STRAY_CAPACITY][3];
   uint8_t records[${CAPACITY} * RECORD_BYTES];

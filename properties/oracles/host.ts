@@ -11,7 +11,8 @@
  * - other segments than Linux's flat ones come from an LDT. Their selectors are replaced by others unless the code
  *   stores selectors: then they must be what the host has (2Bh, 23h in 32-bit code, 33h in 64-bit code, all flat; 7 + 8n
  *   with n < 64 for any descriptor; null);
- * - segment loads are supported as far as they load null selectors, or fault for selectors that no table has;
+ * - segment loads are supported as far as they load null selectors (then reported with RPL 0: the host cannot see it), or
+ *   fault for selectors that no table has;
  * - END.limit comes after some milliseconds, at no particular tick.
  */
 import { readSync, writeSync } from 'node:fs';
@@ -68,7 +69,7 @@ class HostOracle implements Oracle {
     if (refusal !== undefined) throw new Error(`the host cannot run the batch: ${refusal}`);
     outcomes.ticks.fill(0, 0, count);
     const { readsSelectors, loadedSegments } = this.inspect(batch);
-    this.request.set([0, bits, Number(readsSelectors), loadedSegments]);
+    this.request.set([0, bits, Number(readsSelectors), loadedSegments, 0, 0, 1]);
     for (let first = 0; first < count; first += CAPACITY) this.runPart(batch, outcomes, first, Math.min(CAPACITY, count - first));
   }
 
