@@ -189,6 +189,16 @@ export const INTEGER_POLICY: readonly PolicyRow[] = [
     excuses: { destination: true },
   },
   {
+    id: 'movsxd.16',
+    instructions: 'MOVSXD',
+    when: 'the operand size is 16 bits and the source is memory',
+    source: 'SDM 2, MOVSXD (r/m16) against APM 3, MOVSXD (reg/mem32)',
+    ours: '16 bits are read',
+    amd: '32 bits are read, which can fault otherwise',
+    intel: 'as ours',
+    excuses: { wholeCase: true },
+  },
+  {
     id: 'rep.zero',
     instructions: 'REP MOVS, STOS, LODS, CMPS, SCAS',
     when: 'the count is 0 with 32-bit addresses in 64-bit mode',

@@ -16,6 +16,7 @@ function moveSignExtendedDouble(cpu: Cpu): void {
   if (cpu.operandSize !== 16) moveSignExtended(cpu);
   else if (cpu.isMemory(1)) {
     const { segment, offset } = cpu.address(1);
+    cpu.undefine('movsxd.16');
     cpu.write(0, cpu.load(segment, offset, 2));
   } else cpu.write(0, unsigned(cpu.read(1), 16));
 }
