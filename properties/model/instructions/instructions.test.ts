@@ -22,7 +22,7 @@ const ROWS: readonly Row[] = [
   { name: 'MOV r64, imm32 extends the sign', given: { bits: 64, code: '48c7c0ffffffff' }, registers: { rax: ALL } },
   { name: 'MOV moffs, 64 bits of address', given: { bits: 64, code: 'a20010020000000000', registers: { rax: 0x77n } }, memory: [0, '77'] },
   { name: 'MOV moffs, 32 bits of address', given: { bits: 64, code: '67a200100200', registers: { rax: 0x77n } }, memory: [0, '77'] },
-  { name: 'MOVZX', given: { bits: 64, code: '480fb6c3', registers: { rbx: 0xff80n } }, registers: { rax: 0xffn, rbx: 0xff80n } },
+  { name: 'MOVZX', given: { bits: 64, code: '480fb6c3', registers: { rax: ALL, rbx: 0xff80n } }, registers: { rax: 0x80n } },
   {
     name: 'MOVSX',
     given: { bits: 32, code: '660fbec3', registers: { rax: ~0n & 0xffff_ffffn, rbx: 0x80n } },
