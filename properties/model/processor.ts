@@ -351,7 +351,10 @@ export class Processor implements Cpu {
       return linearAddress(this.state, segment, Number(offset), bytes, write, this.protectedMode && !this.virtual8086);
     }
     const address = longLinearAddress(this.state, segment, offset, bytes);
-    if (address >= BigInt(LINEAR_LIMIT)) this.paging.fault(address, this.#userAccess() | (write ? ACCESS.write : 0), 0);
+    if (address >= BigInt(LINEAR_LIMIT)) {
+      this.#checkAlignment(Number(BigInt.asUintN(32, address)), bytes);
+      this.paging.fault(address, this.#userAccess() | (write ? ACCESS.write : 0), 0);
+    }
     return Number(address);
   }
 
