@@ -120,6 +120,8 @@ export class Core implements Cpu, TickSource {
   private debugHits = 0;
   /** The instruction under way was an INT: it has cleared TF, and no single-step trap follows. */
   private interruptDelivered = false;
+  /** The instruction under way was MOV SS or POP SS: no debug trap follows either (SDM volume 3, 6.8.3). */
+  private debugTrapsInhibited = false;
   /** Single stepping, breakpoints or the step tier: no cached blocks. */
   private careful = false;
   /** The exception behind FAULT_VECTOR when TypeScript has raised it. */
@@ -234,9 +236,9 @@ export class Core implements Cpu, TickSource {
     this.state.set32(layout.TICKS_LEFT, 0);
   }
 
-  private addTick(): void {
+  private addTicks(count: number): void {
     const at = layout.TICK_DEADLINE >>> 3;
-    this.state.f64[at] = (this.state.f64[at] as number) + 1;
+    this.state.f64[at] = (this.state.f64[at] as number) + count;
   }
 
   /** What RDTSC needs to know in generated code. */
@@ -356,20 +358,21 @@ export class Core implements Cpu, TickSource {
     this.setBudget(this.tick + 1);
     this.debugHits = 0;
     this.interruptDelivered = false;
+    this.debugTrapsInhibited = false;
     try {
       if (!(before & EFLAG.rf) && instructionBreakpoint(state, (state.codeBase + eip) >>> 0)) {
         throw new GuestException(VECTOR.debug, 0, 'instructionBreakpoint');
+      }
+      // RF covers this one instruction (SDM volume 3, 17.3.1.1); an IRET sets it anew.
+      if (before & EFLAG.rf) {
+        state.set32(layout.EFLAGS_SYSTEM, before & ~EFLAG.rf);
+        this.updateCareful();
       }
       this.decodeStep();
     } catch (error) {
       if (!(error instanceof GuestException)) throw error;
       this.setBudget(this.tick);
       return this.deliver(error);
-    }
-    // RF covers this one instruction (SDM volume 3, 17.3.1.1); an IRET sets it anew.
-    if (before & EFLAG.rf) {
-      state.set32(layout.EFLAGS_SYSTEM, before & ~EFLAG.rf);
-      this.updateCareful();
     }
     this.record = layout.STEP_RECORDS;
     const exit = this.runRecords(layout.STEP_RECORDS);
@@ -382,7 +385,7 @@ export class Core implements Cpu, TickSource {
     }
     const trap = (before & EFLAG.tf) !== 0 && !this.interruptDelivered;
     const hits = this.debugHits | (trap ? DR6_SINGLE_STEP : 0);
-    if (hits !== 0 && state.f64[layout.SHADOW_TICK >>> 3] !== this.tick) return this.deliver(debugTrap(state, hits));
+    if (hits !== 0 && !this.debugTrapsInhibited) return this.deliver(debugTrap(state, hits));
     return 'ok';
   }
 
@@ -462,16 +465,18 @@ export class Core implements Cpu, TickSource {
     const { state } = this;
     const view = this.view.select(record, entry.form);
     const system = state.get32(layout.EFLAGS_SYSTEM);
-    const next = view.eip + view.length;
-    state.eip = state.get32(layout.MODE) & MODE_CODE_32 ? next : next & 0xffff;
+    const delivers = entry.isSoftwareInterrupt && (entry.form.definition.mnemonic !== 'into' || (state.eflags & EFLAG.of) !== 0);
+    state.eip = view.eip + view.length;
     try {
       entry.semantics(this, view);
     } catch (error) {
       // Of a fault nothing has happened; after a trap the instruction is complete and EIP stays.
       const { kind } = this.noteException(error);
+      // The one tick of INT3 and its kin is that of the delivery.
+      if (kind === 'trap' && entry.isSoftwareInterrupt && this.interceptsExceptions) this.addTicks(-1);
       return kind === 'fault' || kind === 'instructionBreakpoint' ? 1 : 3;
     }
-    this.interruptDelivered = entry.isSoftwareInterrupt;
+    this.interruptDelivered = delivers;
     if ((system ^ state.get32(layout.EFLAGS_SYSTEM)) & (EFLAG.tf | EFLAG.rf | EFLAG.ac)) this.updateCareful();
     return this.wantsAttention() || this.careful || this.stepOnly ? 3 : 0;
   }
@@ -495,6 +500,8 @@ export class Core implements Cpu, TickSource {
       this.stopRequested = true;
       return 'ok';
     }
+    // A debug trap behind HLT ends it.
+    this.halted = false;
     const result: RaiseResult = raise(this, exception);
     return this.delivered(result);
   }
@@ -506,7 +513,7 @@ export class Core implements Cpu, TickSource {
   }
 
   private delivered(result: RaiseResult): 'ok' | 'tripleFault' {
-    this.addTick();
+    this.addTicks(1);
     this.updateCareful();
     return result === 'tripleFault' ? 'tripleFault' : 'ok';
   }
@@ -527,7 +534,8 @@ export class Core implements Cpu, TickSource {
     return checkedLinear(this, segment, offset, bytes, write, alignment);
   }
 
-  inhibitInterrupts(): void {
+  inhibitInterrupts(debugTraps: boolean): void {
+    this.debugTrapsInhibited = debugTraps;
     this.state.f64[layout.SHADOW_TICK >>> 3] = this.tick + 1;
   }
 

@@ -46,12 +46,14 @@ const FOUR_GIB = 0x1_0000_0000n;
  * The checks of an access in 64-bit code (SDM volume 3, 3.3.7.1 and 5.3.1): neither limits nor types, but a canonical address.
  * Page tables of 32-bit paging and PAE map what lies below 4 GiB; nothing else is present.
  * @param address signed
+ * @param alignment 0 when only the form of the address matters
  */
 export function longLinear(cpu: Cpu, segment: number, address: bigint, bytes: number, write: boolean, alignment: number): number {
   const last = BigInt.asIntN(64, address + BigInt(bytes - 1));
   if (!isCanonical(address) || !isCanonical(last)) {
     throw new GuestException(segment === layout.SS ? VECTOR.stackFault : VECTOR.generalProtection, 0);
   }
+  if (alignment === 0) return 0;
   if (address & BigInt(alignment - 1)) throw new GuestException(VECTOR.generalProtection, 0);
   const access = { write, user: cpu.state.cpl === 3, fetch: false };
   if (address < 0n || address >= FOUR_GIB) throw pageAbsent(cpu.state, address, access);

@@ -190,7 +190,7 @@ export const DATA_MOVEMENT: readonly Definition[] = [
   row('0F B7 /r', 'movzx', 'Gv,Ew', moveZeroExtended, { hot: true }),
   row('0F BE /r', 'movsx', 'Gv,Eb', moveSignExtended, { hot: true }),
   row('0F BF /r', 'movsx', 'Gv,Ew', moveSignExtended, { hot: true }),
-  row('63 /r', 'movsxd', 'Gv,Ed', moveSignExtended, { only64: true }),
+  row('63 /r', 'movsxd', 'Gv,Ez', moveSignExtended, { only64: true }),
   row('8D /r', 'lea', 'Gv,M', loadEffectiveAddress, { hot: true }),
   row('86 /r', 'xchg', 'Eb,Gb', exchange, { lock: true }),
   row('87 /r', 'xchg', 'Ev,Gv', exchange, { lock: true, hot: true }),

@@ -222,7 +222,7 @@ export class Decoder {
     if (form.handler === HANDLER.host) {
       // Host instructions get register numbers as encoded.
       this.rm = this.rmNumber;
-      if (form.operands[0]?.size !== 'o') this.reg = this.regNumber;
+      if (!form.operands.some(({ kind }) => kind === 'S')) this.reg = this.regNumber;
     }
     this.length = this.at - this.start;
     if (lock && !(definition.options.lock === true && memory)) return 'undefined';
@@ -332,7 +332,8 @@ export class Decoder {
         this.reg = registerField(this.regNumber, bits, rex);
         return;
       case 'S':
-        if (operand.size === 'o') this.reg = (this.opcode >> 3) & 7;
+        // REX.R means nothing to a segment register.
+        this.reg = operand.size === 'o' ? (this.opcode >> 3) & 7 : this.regNumber & 7;
         return;
       default:
         return;

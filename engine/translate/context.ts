@@ -340,6 +340,13 @@ export abstract class Context {
     return this.linearOperand;
   }
 
+  /** 64-bit code: faults unless all of an implicit operand is canonical; it need not be there. */
+  requireCanonical(offset: Int, bytes: number): void {
+    const target = this.runtime.longLinear as FunctionReference;
+    this.f.call(target, toI64(offset), this.addressingFlags(), bytes, 0, this.token());
+    this.checkFault();
+  }
+
   /** Linear address of an implicit operand at `offset` in the segment and with the address size the decoder chose. */
   linearImplicit(offset: Int, bytes: number, write: boolean): I32 {
     return this.segmented(offset, this.addressingFlags(), bytes, write);

@@ -67,8 +67,8 @@ describe.each(['auto', 'step'] as const)('the engine as an oracle, tier %s', (ti
     { name: 'a write to a read-only page', code: [0xa3, 0, 0x40, 2, 0], vector: 14, errorCode: 7, rip: CODE, ticks: 0 },
     { name: 'an undefined opcode', code: [0x90, 0x0f, 0x0b], vector: 6, errorCode: 0, rip: CODE + 1, ticks: 1 },
     { name: 'a division by zero', code: [0xf7, 0xf1], vector: 0, errorCode: 0, rip: CODE, ticks: 0 },
-    { name: 'a breakpoint', code: [0xcc], vector: 3, errorCode: 0, rip: CODE + 1, ticks: 1 },
-    { name: 'INT1', code: [0xf1], vector: 1, errorCode: 0, rip: CODE + 1, ticks: 1 },
+    { name: 'a breakpoint', code: [0xcc], vector: 3, errorCode: 0, rip: CODE + 1, ticks: 0 },
+    { name: 'INT1', code: [0xf1], vector: 1, errorCode: 0, rip: CODE + 1, ticks: 0 },
     { name: 'an interrupt without a gate', code: [0xcd, 0x21], vector: 13, errorCode: 0x21 * 8 + 2, rip: CODE, ticks: 0 },
   ])('stops at $name before it is delivered', ({ code, vector, errorCode, rip, ticks }) => {
     const outcomes = run([{ code }]);

@@ -116,12 +116,16 @@ const storeMasked =
   (c) => {
     requireFile(c, file);
     const bytes = file === 'mmx' ? 8 : 16;
-    const linear = c.let(c.linearImplicit(c.wide(layout.EDI), bytes, true));
+    const base = c.let(c.wide(layout.EDI));
+    // In 64-bit code every byte has an address of its own; the whole must be canonical.
+    if (c.form.long) c.requireCanonical(c.narrowed(base), bytes);
+    const whole = c.form.long ? undefined : c.let(c.linearImplicit(base, bytes, true));
+    const at = (i: I32): I32 => whole?.add(i) ?? c.let(c.linearImplicit(c.narrowed(base).add(i.toI64U()), 1, true));
     const mask = c.let(readPacked(c, 1, file).test(I8.bitmask));
     const data = registerAddress(c, 0, file);
     // Every byte is known to be writable before the first is written.
-    forEachSetBit(c, mask, (i) => c.requireWritable(linear.add(i), 1));
-    forEachSetBit(c, mask, (i) => c.store(linear.add(i), 8, load8U(data.add(i))));
+    forEachSetBit(c, mask, (i) => c.requireWritable(at(i), 1));
+    forEachSetBit(c, mask, (i) => c.store(at(i), 8, load8U(data.add(i))));
     if (file === 'mmx') enterMmx(c);
   };
 

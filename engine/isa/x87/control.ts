@@ -3,7 +3,7 @@ import * as layout from '../../cpu/layout.js';
 import { CR0 } from '../../cpu/state.js';
 import type { Context } from '../../translate/context.js';
 import { toI32 } from '../../translate/int.js';
-import { I32, select } from '../../wasm/values.js';
+import { I32, I64, select } from '../../wasm/values.js';
 import { type Definition, row, type Semantics } from '../definition.js';
 import { Fpu } from './fpu.js';
 import { CONTROL_INITIAL, CONTROL_ONES, CONTROL_WRITABLE, ERROR_PENDING, STATUS } from './status.js';
@@ -50,17 +50,11 @@ const initialise: Semantics = (c) => {
   new Fpu(c).requireAvailable();
   c.setCell32(layout.X87_CONTROL, CONTROL_INITIAL);
   for (const cell of INITIALLY_ZERO) c.setCell32(cell, 0);
+  for (const cell of POINTERS) c.setWide(cell, c.form.long ? I64.of(0) : I32.of(0));
   c.setCell32(layout.X87_EMPTY, EMPTY_ALL);
 };
-const INITIALLY_ZERO = [
-  layout.X87_STATUS,
-  layout.X87_TOP,
-  layout.X87_OPCODE,
-  layout.X87_INSTRUCTION_OFFSET,
-  layout.X87_INSTRUCTION_SELECTOR,
-  layout.X87_OPERAND_OFFSET,
-  layout.X87_OPERAND_SELECTOR,
-];
+const INITIALLY_ZERO = [layout.X87_STATUS, layout.X87_TOP, layout.X87_OPCODE, layout.X87_INSTRUCTION_SELECTOR, layout.X87_OPERAND_SELECTOR];
+const POINTERS = [layout.X87_INSTRUCTION_OFFSET, layout.X87_OPERAND_OFFSET];
 
 /** WAIT is watched by CR0.TS only if CR0.MP says so, and does not care for CR0.EM. */
 const wait: Semantics = (c) => {

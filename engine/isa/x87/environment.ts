@@ -4,7 +4,7 @@
  */
 import type { Cpu, HostInstruction, HostSemantics } from '../../cpu/host-instruction.js';
 import * as layout from '../../cpu/layout.js';
-import { begin, FpuState, requireAvailable } from './fpu-state.js';
+import { begin, FpuState, requireAvailable, setPointer } from './fpu-state.js';
 import { STATUS } from './status.js';
 
 /** In an image, where they lie at even addresses only: read and written by halfwords, as alignment checks want it. */
@@ -32,9 +32,9 @@ function readPointers(cpu: Cpu): Pointers {
 }
 function writePointers(cpu: Cpu, pointers: Pointers): void {
   const { state } = cpu;
-  state.set32(layout.X87_INSTRUCTION_OFFSET, pointers.instruction);
+  setPointer(state, layout.X87_INSTRUCTION_OFFSET, BigInt(pointers.instruction));
   state.set32(layout.X87_INSTRUCTION_SELECTOR, pointers.instructionSelector);
-  state.set32(layout.X87_OPERAND_OFFSET, pointers.operand);
+  setPointer(state, layout.X87_OPERAND_OFFSET, BigInt(pointers.operand));
   state.set32(layout.X87_OPERAND_SELECTOR, pointers.operandSelector);
   state.set32(layout.X87_OPCODE, pointers.opcode);
 }

@@ -118,20 +118,20 @@ export class FpuState {
       layout.X87_STATUS,
       layout.X87_TOP,
       layout.X87_OPCODE,
-      layout.X87_INSTRUCTION_OFFSET,
       layout.X87_INSTRUCTION_SELECTOR,
-      layout.X87_OPERAND_OFFSET,
       layout.X87_OPERAND_SELECTOR,
     ]) {
       this.state.set32(cell, 0);
     }
+    setPointer(this.state, layout.X87_INSTRUCTION_OFFSET, 0n);
+    setPointer(this.state, layout.X87_OPERAND_OFFSET, 0n);
     this.state.set32(layout.X87_CONTROL, CONTROL_INITIAL);
     this.emptyMask = 0xff;
   }
 
   /** Records where a computing instruction is. */
   note(instruction: HostInstruction): void {
-    this.state.set32(layout.X87_INSTRUCTION_OFFSET, instruction.eip);
+    setPointer(this.state, layout.X87_INSTRUCTION_OFFSET, BigInt(instruction.eip));
     this.state.set32(layout.X87_INSTRUCTION_SELECTOR, this.state.segmentSelector(layout.CS));
   }
 
@@ -162,6 +162,11 @@ export class FpuState {
   }
 }
 
+/** Offsets have 64 bits; outside 64-bit code the upper half is zero. */
+export function setPointer(state: CpuState, cell: number, offset: bigint): void {
+  state.i64[cell >>> 3] = offset;
+}
+
 /** #NM unless the FPU is there for this task. */
 export function requireAvailable(cpu: Cpu): void {
   if (cpu.state.cr0 & (CR0.em | CR0.ts)) throw new GuestException(VECTOR.deviceNotAvailable);
@@ -181,4 +186,4 @@ export function begin(cpu: Cpu, instruction: HostInstruction, fpu: FpuState): bo
 }
 
 /** The opcode of a register form of D9, as FOP has it. */
-export const registerOpcode = ({ reg, rm }: HostInstruction): number => 0x1c0 | (reg << 3) | rm;
+export const registerOpcode = ({ reg, rm }: HostInstruction): number => 0x1c0 | ((reg & 7) << 3) | (rm & 7);
