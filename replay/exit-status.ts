@@ -5,6 +5,8 @@ import type { ExitReason } from '../engine/index.js';
 
 export const STATUS = {
   ok: 0,
+  /** `fuzz` has found differences. */
+  differences: 1,
   usage: 2,
   divergence: 4,
   unreadable: 6,

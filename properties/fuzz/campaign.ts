@@ -8,7 +8,7 @@ import { drawSystemBatch } from '../arbitraries/system-states.js';
 import { type GeneratedBatch, UserBatches } from '../arbitraries/user-batches.js';
 import { differencesOf, differingCases, endName } from '../compare/compare.js';
 import { policiesOf, unexcused } from '../compare/excuse.js';
-import { type CaseBatch, type CodeBits, createOutcomes, END, type Outcomes } from '../oracles/oracle.js';
+import { type CaseBatch, type CodeBits, createOutcomes, END, type Oracle, type Outcomes } from '../oracles/oracle.js';
 import { Coverage, OUTCOME, type Target, targetsOf } from './coverage.js';
 import { causeOf, type Failure, type Finding, kindsOf, shrink } from './failure.js';
 import { firstEncoding } from './first-encoding.js';
@@ -94,9 +94,14 @@ export class Campaign {
       return;
     }
     const { left, right, oracles } = this;
-    oracles.left.run(batch, left);
-    oracles.right.run(batch, right);
     this.cases += batch.count;
+    try {
+      oracles.left.run(batch, left);
+      oracles.right.run(batch, right);
+    } catch {
+      this.findBreakdowns(shape, number);
+      return;
+    }
     this.count(shape);
     for (const index of differingCases(batch, left, right, oracles.comparison)) this.fail(shape, number, index);
   }
@@ -151,6 +156,20 @@ export class Campaign {
     this.report(shape, number, index, raw, one, finding);
   }
 
+  /** An oracle has thrown: each case by itself says which. */
+  private findBreakdowns(shape: Shape, number: number): void {
+    for (let index = 0; index < shape.batch.count; index++) {
+      const one = caseOf(shape.batch, index, shape.codeBytes);
+      const finding = this.examine(one);
+      const breakdown = finding?.differences.find(({ field }) => field === BREAKDOWN);
+      if (finding === undefined || breakdown === undefined) continue;
+      const raw = `${shape.bits} ${shape.name} ${breakdown.kind}`;
+      const known = this.causeByRaw.get(raw);
+      if (known !== undefined) this.again(known);
+      else this.report(shape, number, index, raw, one, finding);
+    }
+  }
+
   private again(cause: string): void {
     const failure = this.failures.get(cause) as Failure;
     this.failures.set(cause, { ...failure, count: failure.count + 1 });
@@ -189,8 +208,8 @@ export class Campaign {
     const batch = batchOf(one);
     if (refusalOf(this.oracles, batch) !== undefined) return undefined;
     const [a, b] = [createOutcomes(1, one.record.length), createOutcomes(1, one.record.length)];
-    left.run(batch, a);
-    right.run(batch, b);
+    const problems = [problemOf(left, batch, a), problemOf(right, batch, b)] as const;
+    if (problems[0] !== undefined || problems[1] !== undefined) return breakdownOf(problems);
     const differences = differencesOf(batch, 0, a, b, comparison);
     if (differences.length === 0) return undefined;
     const ends = [endName(a, 0), endName(b, 0)] as const;
@@ -205,6 +224,24 @@ export class Campaign {
     const note = `the model ${sidesWithHost ? 'agrees with the host' : sidesWithEngine ? 'agrees with the engine' : 'says something else'}`;
     return { differences: unexcused(batch, 0, a, b, judged, differences), ends, policies, note };
   }
+}
+
+const BREAKDOWN = 'breakdown';
+
+/** What an oracle throws when it runs a batch. */
+function problemOf(oracle: Oracle, batch: CaseBatch, outcomes: Outcomes): string | undefined {
+  try {
+    oracle.run(batch, outcomes);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function breakdownOf([left, right]: readonly [string | undefined, string | undefined]): Finding {
+  const kind = `breakdown (${left ?? right ?? ''})`;
+  const difference = { field: BREAKDOWN, kind, before: '', left: left ?? 'none', right: right ?? 'none' };
+  return { differences: [difference], ends: [left ?? '-', right ?? '-'], policies: [], note: '' };
 }
 
 /** How the first instruction of a case has ended. */

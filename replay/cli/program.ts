@@ -5,7 +5,16 @@ import { Command, CommanderError, Option } from 'commander';
 import { STATUS } from '../exit-status.js';
 import { ENGINE_VERSION } from '../version.js';
 import { oneLine } from './text.js';
-import { parseMemory, parsePositive, parseSeed, parseTick, parseTier, parseTiers } from './values.js';
+import {
+  parseCodeBits,
+  parseMemory,
+  parsePositive,
+  parseRegularExpression,
+  parseSeed,
+  parseTick,
+  parseTier,
+  parseTiers,
+} from './values.js';
 
 const TIER_DESCRIPTION = 'execution tier: auto, interpreter or step; never changes the result';
 
@@ -52,6 +61,7 @@ function createProgram(finish: Finish): Command {
     inspectCommand(finish),
     verifyCommand(finish),
     packCommand(finish),
+    fuzzCommand(finish),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands]) {
@@ -147,6 +157,28 @@ function packCommand(finish: Finish): Command {
     .addHelpText('after', PACK_HELP);
 }
 
+function fuzzCommand(finish: Finish): Command {
+  return new Command('fuzz')
+    .description('Compare what instructions do with a reference model, with the host CPU, or between tiers.')
+    .addOption(new Option('--mode <bits>', 'width of the code: 16, 32 or 64 (default: all)').argParser(parseCodeBits))
+    .option('--match <regex>', 'only encodings whose name matches, such as "^ADD r32" or "0F AF"', parseRegularExpression)
+    .addOption(
+      new Option('--oracle <oracle>', 'what the engine is compared with: the model, the host CPU (native), its other tier (tiers)')
+        .choices(['model', 'native', 'tiers'])
+        .default('model'),
+    )
+    .option('--sequences', 'twenty to fifty instructions a case instead of one')
+    .option('--system', 'system code: all rings, virtual-8086 and real mode, interrupts, tasks, paging')
+    .option('--cases <number>', 'stop after so many cases (default: 1,000,000)', parsePositive)
+    .option('--minutes <number>', 'stop after so many minutes', parsePositive)
+    .option('--seed <number>', 'the same seed gives the same cases (default: a new one, which is shown)', parseSeed)
+    .option('--workers <number>', 'threads (default: one for each processor)', parsePositive)
+    .option('--out <folder>', 'where a full report goes, and a test and a trace for each failure')
+    .option('--json', 'the report as JSON')
+    .action(async (options) => finish(await (await import('./fuzz.js')).fuzzCommand(options)))
+    .addHelpText('after', FUZZ_HELP);
+}
+
 const STATUS_HELP = `
 Exit status: 0 the guest powered off or halted for good; (value << 1) | 1 it wrote value to port 0xf4;
 2 usage; 4 replay diverged; 6 unreadable trace or image; 8 triple fault; 10 limit reached.`;
@@ -202,6 +234,17 @@ Examples:
   replay86 verify traces/corpus --tier all --junit report.xml
 
 Exit status: 0 all agree; 2 usage; 4 one diverged; 6 one is unreadable.`;
+
+const FUZZ_HELP = `
+Examples:
+  replay86 fuzz --minutes 10 --out findings
+  replay86 fuzz --mode 32 --match '^(SHL|SHR|SAR) ' --oracle native
+  replay86 fuzz --system --seed 7 --cases 100000
+
+Ctrl-C ends the campaign; its report covers what was run. A failure is shown as assembly with what differs and is written
+to --out as a test for vitest and, for user code of 16 and 32 bits, as a trace that replay86 replay opens.
+
+Exit status: 0 no differences; 1 differences; 2 usage, or the host CPU cannot be asked here.`;
 
 const PACK_HELP = `
 Examples:

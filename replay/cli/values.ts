@@ -44,6 +44,21 @@ export function parseTiers(text: string): Tier[] {
   return text === 'all' ? [...TIERS] : text.split(',').map(parseTier);
 }
 
+export function parseCodeBits(text: string): 16 | 32 | 64 {
+  const bits = ([16, 32, 64] as const).find((candidate) => String(candidate) === text);
+  if (bits === undefined) throw new InvalidArgumentError('Give 16, 32 or 64.');
+  return bits;
+}
+
+/** Its source: it is compiled again in each thread. */
+export function parseRegularExpression(text: string): string {
+  try {
+    return new RegExp(text).source;
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`);
+  }
+}
+
 /** Underscores and commas between digits are for the eye. */
 function parseNatural(text: string, max: number, message: string): number {
   const value = /^\d[\d_,]*$/.test(text) ? Number(text.replace(/[_,]/g, '')) : Number.NaN;

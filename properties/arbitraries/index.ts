@@ -1,0 +1,13 @@
+/** Arbitraries for fast-check, and what they are made of. */
+export { batchOf, type Case } from './case.js';
+export { encoding, shrinkableCase, type UserCaseOptions, userCase } from './case-arbitrary.js';
+export {
+  allEncodings,
+  type EncodingFamily,
+  type ExcludedEncoding,
+  encodingsFor,
+  excludedEncodings,
+  type InstructionEncoding,
+} from './encodings.js';
+export { Random } from './random.js';
+export type { Surroundings } from './user-states.js';

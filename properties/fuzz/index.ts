@@ -1,0 +1,10 @@
+/** Fuzzing campaigns, and cases as text, as tests and as machines. */
+export type { CampaignOptions } from './campaign.js';
+export { type CaseMachine, caseMachine } from './case-machine.js';
+export { type CaseText, describeCase, parseCase } from './case-text.js';
+export type { CoverageRow } from './coverage.js';
+export { type Failure, printFailure } from './failure.js';
+export { type FuzzOptions, type FuzzProgress, type FuzzReport, fuzz } from './fuzz.js';
+export { ORACLE_CHOICES, type OracleChoice } from './oracles.js';
+export { fullReport, reportAsData, summaryOf } from './report.js';
+export { reproducerOf } from './reproducer.js';
