@@ -20,6 +20,7 @@ import type { VgaText } from './devices/vga.js';
 import { MachineDigest } from './digest/machine-digest.js';
 import { ignoreNumericError, numericErrorLine } from './isa/x87/error-line.js';
 import { FRAME, PhysicalMemory, type UnclaimedMemoryAccess } from './mmu/physical-memory.js';
+import { type FrameTracker, WrittenFrames } from './mmu/written-frames.js';
 import { interpreterFor } from './translate/engine-module.js';
 
 export type UnclaimedAccess = UnclaimedPortAccess | UnclaimedMemoryAccess;
@@ -63,6 +64,7 @@ export class Machine {
   private readonly devices: Devices;
   private readonly numericError: IrqLine;
   private readonly digests: MachineDigest;
+  private readonly written: WrittenFrames;
   private untilTick = Number.POSITIVE_INFINITY;
   private untilNs = Number.POSITIVE_INFINITY;
   private pendingReset: 'none' | 'cpu' | 'system' = 'none';
@@ -123,10 +125,11 @@ export class Machine {
     this.devices.pic.onIntrChange = (intr) => this.core.setInterruptPending(intr);
     this.devices.ports.onUnclaimed = (access) => this.onUnclaimed?.(access);
     this.physical.onUnclaimed = (access) => this.onUnclaimed?.(access);
+    this.written = new WrittenFrames(this.physical, this.core.mmu.tlb);
     this.digests = new MachineDigest(
       exported.functions as NonNullable<typeof exported.functions>,
       this.physical,
-      this.core.mmu.tlb,
+      this.written.track(),
       memory,
     );
     this.memory = this.physical;
@@ -190,6 +193,7 @@ export class Machine {
   }
 
   private setA20(open: boolean): void {
+    if (this.physical.a20Open === open) return;
     this.physical.setA20(open);
     this.core.flushTlb('all');
   }
@@ -276,7 +280,8 @@ export class Machine {
 
   // --- state -----------------------------------------------------------------------------------------------------------
 
-  private stateWithoutMemory(): DeviceState {
+  /** CPU, devices and time as plain data: a snapshot but for the frames. */
+  saveWithoutMemory(): MachineState {
     const devices: DeviceState = {};
     for (const device of this.devices.all) devices[device.name] = device.save();
     return { cpu: saveCpu(this.core), skippedNs: this.clock.skippedNs, pendingReset: this.pendingReset, devices };
@@ -284,7 +289,7 @@ export class Machine {
 
   /** 64-bit digest of the whole state: CPU, RAM, devices. */
   digest(): bigint {
-    return this.digests.compute(this.stateWithoutMemory());
+    return this.digests.compute(this.saveWithoutMemory());
   }
 
   /** A complete snapshot as plain data. */
@@ -295,13 +300,9 @@ export class Machine {
     frames.forEach((frame, i) => {
       contents.set(this.frameBytes(frame), i * 4096);
     });
-    return { ...this.stateWithoutMemory(), memoryBytes: this.physical.ramBytes, frames, contents };
+    return { ...this.saveWithoutMemory(), memoryBytes: this.physical.ramBytes, frames, contents };
   }
 
-  private frameBytes(frame: number): Uint8Array {
-    const at = this.physical.hostAddress(frame);
-    return this.core.state.u8.subarray(at, at + 4096);
-  }
   private isZeroFrame(frame: number): boolean {
     const at = this.physical.hostAddress(frame) >>> 3;
     const { i64 } = this.core.state;
@@ -311,31 +312,46 @@ export class Machine {
 
   /** Puts a snapshot back. The machine must have the configuration it was taken from. @throws StateError */
   restore(state: MachineState): void {
-    const { cpu, skippedNs, pendingReset, devices, memoryBytes, frames, contents } = state;
+    const { memoryBytes, frames, contents } = state;
     if (memoryBytes !== this.physical.ramBytes)
       throw new StateError(`the snapshot is of a machine with ${String(memoryBytes)} bytes of memory`);
-    if (typeof skippedNs !== 'number' || !Array.isArray(frames) || !(contents instanceof Uint8Array))
-      throw new StateError('the snapshot is incomplete');
+    if (!Array.isArray(frames) || !(contents instanceof Uint8Array)) throw new StateError('the snapshot is incomplete');
     if (contents.length !== frames.length * 4096) throw new StateError('the snapshot has not as many frames as it says');
-    if (pendingReset !== 'none' && pendingReset !== 'cpu' && pendingReset !== 'system')
-      throw new StateError('the snapshot has no pendingReset');
-    const isObject = (value: StateValue | undefined): value is DeviceState =>
-      typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
-    if (!isObject(cpu) || !isObject(devices)) throw new StateError('the snapshot has no CPU or no devices');
     const { physical } = this;
     for (const frame of frames) {
       if (typeof frame !== 'number' || !Number.isInteger(frame) || frame < 0 || frame >= physical.frames)
         throw new StateError(`the snapshot has a frame ${String(frame)}`);
     }
+    const parts = checkedParts(state);
     for (let frame = 0; frame < physical.frames; frame++) this.frameBytes(frame).fill(0);
     frames.forEach((frame, i) => {
       this.frameBytes(frame as number).set(contents.subarray(i * 4096, (i + 1) * 4096));
     });
     for (let frame = 0; frame < physical.frames; frame++) physical.frameFlags[frame] = (physical.frameFlags[frame] as number) | FRAME.dirty;
+    this.restoreParts(parts);
+    this.core.dropCaches();
+  }
+
+  /**
+   * Puts back what `saveWithoutMemory` gave, together with the contents of frames. What has been decoded and translated stays
+   * where it still holds, so that going back a little costs little.
+   * @param frames number and 4096 bytes of each frame that differs from the memory of now
+   * @throws StateError
+   */
+  rewind(state: MachineState, frames: Iterable<readonly [frame: number, bytes: Uint8Array]>): void {
+    const parts = checkedParts(state);
+    const { physical } = this;
+    for (const [frame, bytes] of frames) {
+      this.frameBytes(frame).set(bytes);
+      physical.written(frame, physical.frameFlags[frame] as number, 0, 4096);
+    }
+    this.restoreParts(parts);
+  }
+
+  private restoreParts({ cpu, devices, skippedNs, pendingReset }: StateParts): void {
     this.clock.skippedNs = skippedNs;
     restoreCpu(this.core, cpu);
-    if (!Number.isSafeInteger(skippedNs) || skippedNs < 0 || !Number.isSafeInteger(this.clock.nowNs))
-      throw new StateError(`the snapshot has no time ${skippedNs}`);
+    if (!Number.isSafeInteger(this.clock.nowNs)) throw new StateError(`the snapshot has no time ${skippedNs}`);
     for (const device of this.devices.all) {
       const saved = devices[device.name];
       if (!isObject(saved)) throw new StateError(`the snapshot lacks the device ${device.name}`);
@@ -346,6 +362,42 @@ export class Machine {
     this.setA20(this.devices.a20);
     this.core.setInterruptPending(this.devices.pic.intr);
   }
+
+  // --- frames, for those that keep checkpoints ---------------------------------------------------------------------------
+
+  /** Pages with storage: RAM page p is frame p, the pages of the ROM follow. */
+  get frameCount(): number {
+    return this.physical.frames;
+  }
+  /** A view, not a copy, of the 4096 bytes of a frame. Only for reading. */
+  frameBytes(frame: number): Uint8Array {
+    const at = this.physical.hostAddress(frame);
+    return this.core.state.u8.subarray(at, at + 4096);
+  }
+  /** Tells which frames are written from now on; the first time also those that the loaders wrote. */
+  trackFrames(): FrameTracker {
+    return this.written.track();
+  }
+}
+
+interface StateParts {
+  readonly cpu: DeviceState;
+  readonly devices: DeviceState;
+  readonly skippedNs: number;
+  readonly pendingReset: 'none' | 'cpu' | 'system';
+}
+
+const isObject = (value: StateValue | undefined): value is DeviceState =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+
+/** @throws StateError */
+function checkedParts({ cpu, skippedNs, pendingReset, devices }: MachineState): StateParts {
+  if (typeof skippedNs !== 'number' || !Number.isSafeInteger(skippedNs) || skippedNs < 0)
+    throw new StateError('the snapshot is incomplete');
+  if (pendingReset !== 'none' && pendingReset !== 'cpu' && pendingReset !== 'system')
+    throw new StateError('the snapshot has no pendingReset');
+  if (!isObject(cpu) || !isObject(devices)) throw new StateError('the snapshot has no CPU or no devices');
+  return { cpu, devices, skippedNs, pendingReset };
 }
 
 function checkConfig(config: MachineConfig, memoryBytes: number, nsPerTick: number): void {

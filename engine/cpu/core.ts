@@ -609,11 +609,17 @@ export class Core implements Cpu, TickSource {
     };
   }
 
-  /** Snapshots: caches are rebuilt from scratch. */
-  dropCaches(): void {
+  /** Registers were set from outside, and memory only through PhysicalMemory: derives anew what depends on them. */
+  registersReplaced(pagingChanged: boolean): void {
     for (let index = 0; index < 8; index++) this.state.deriveBounds(index);
     this.publishedSkippedNs = Number.NaN;
-    this.mmu.tlb.flush('all');
+    if (pagingChanged) this.mmu.tlb.flush('all');
+    this.modeChanged();
+  }
+
+  /** Registers and memory were set from outside: nothing that was derived from either holds. */
+  dropCaches(): void {
+    this.registersReplaced(true);
     this.forgetCode();
   }
 }

@@ -2,6 +2,7 @@
 import { type DeviceState, StateError, type StateValue } from '../devices/device.js';
 import type { Core } from './core.js';
 import * as layout from './layout.js';
+import { CR0 } from './state.js';
 
 /** Cells that are saved as they are: name, address, bytes. */
 const CELLS: readonly (readonly [string, number, number])[] = [
@@ -32,6 +33,12 @@ const CELLS: readonly (readonly [string, number, number])[] = [
 
 /** Segment registers without the bounds that are derived from them. */
 const SEGMENT_CELL_BYTES = layout.SEGMENT.readBytes;
+
+/** What translations depend on, besides memory; of CR0 only PG, WP and PE (TS changes with every task). */
+function pagingRegisters({ state }: Core): string {
+  const words = [layout.CR3, layout.CR4, layout.EFER, ...[0, 4, 8, 12, 16, 20, 24, 28].map((offset) => layout.PDPTE + offset)];
+  return [state.cr0 & (CR0.pg | CR0.wp | CR0.pe), ...words.map((address) => state.get32(address))].join();
+}
 
 export function saveCpu(core: Core): DeviceState {
   const { state } = core;
@@ -84,6 +91,7 @@ export function restoreCpu(core: Core, saved: DeviceState): void {
   if (typeof tick !== 'number' || !Number.isSafeInteger(tick) || tick < 0) fail('tick must be a whole number');
   if (typeof interruptsInhibited !== 'boolean' || typeof halted !== 'boolean') fail('interruptsInhibited and halted must be booleans');
   const registers = readMsrs(msr, core.msr);
+  const paging = pagingRegisters(core);
   for (const [name, address, bytes] of CELLS) put(name, address, bytes);
   for (let index = 0; index < 8; index++) put(`segment${index}`, layout.segmentAddress(index), SEGMENT_CELL_BYTES);
   state.eflags = eflags;
@@ -92,5 +100,5 @@ export function restoreCpu(core: Core, saved: DeviceState): void {
   core.halted = halted;
   for (const [address, value] of registers) core.msr.set(address, value);
   state.set32(layout.FAULT_VECTOR, layout.NO_FAULT);
-  core.dropCaches();
+  core.registersReplaced(paging !== pagingRegisters(core));
 }

@@ -4,8 +4,8 @@
  */
 import { DIGEST_BUFFER, DIGEST_BUFFER_BYTES } from '../cpu/layout.js';
 import type { StateValue } from '../devices/device.js';
-import { FRAME, type PhysicalMemory } from '../mmu/physical-memory.js';
-import type { Tlb } from '../mmu/tlb.js';
+import type { PhysicalMemory } from '../mmu/physical-memory.js';
+import type { FrameTracker } from '../mmu/written-frames.js';
 import { ByteSink, encodeState } from './state-encoding.js';
 
 export interface DigestFunctions {
@@ -23,7 +23,7 @@ export class MachineDigest {
   constructor(
     private readonly functions: DigestFunctions,
     private readonly physical: PhysicalMemory,
-    private readonly tlb: Tlb,
+    private readonly written: FrameTracker,
     memory: WebAssembly.Memory,
   ) {
     this.frameHashes = new BigUint64Array(physical.frames);
@@ -42,20 +42,13 @@ export class MachineDigest {
   }
 
   private rehashMemory(): void {
-    const { frameFlags } = this.physical;
     let sum = this.memorySum;
-    let changed = false;
-    for (let frame = 0; frame < frameFlags.length; frame++) {
-      const flags = frameFlags[frame] as number;
-      if (!(flags & FRAME.dirty)) continue;
-      changed = true;
-      frameFlags[frame] = flags & ~FRAME.dirty;
+    for (const frame of this.written.take()) {
       const at = this.physical.hostAddress(frame);
       const hash = this.functions.isZero(at, PAGE) ? 0n : BigInt.asUintN(64, this.functions.xxh64(at, PAGE, BigInt(frame)));
       sum += hash - (this.frameHashes[frame] as bigint);
       this.frameHashes[frame] = hash;
     }
     this.memorySum = BigInt.asUintN(64, sum);
-    if (changed) this.tlb.protectAllFrames();
   }
 }

@@ -16,7 +16,7 @@ export const FRAME = {
   code: 4,
   /** Holds page tables that translations were derived from. */
   table: 8,
-  /** Written since the last digest. */
+  /** Written since somebody last asked which frames were (written-frames.ts). */
   dirty: 16,
 } as const;
 
@@ -86,6 +86,10 @@ export class PhysicalMemory implements BusMemory {
   /** Address in WebAssembly memory of the first byte of a frame. */
   hostAddress(frame: number): number {
     return FRAMES + frame * PAGE;
+  }
+
+  get a20Open(): boolean {
+    return this.a20Mask === 0xffff_ffff;
   }
 
   /** The caller flushes the TLB. */

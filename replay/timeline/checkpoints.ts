@@ -1,0 +1,125 @@
+/**
+ * Checkpoints: the machine as it was at some ticks. Each holds processor and devices whole, and of memory only the pages
+ * written since the checkpoint before it; so going back copies what differs, and every interval knows which pages were
+ * written in it.
+ *
+ * A page version belongs to the tick of the checkpoint that stored it and holds from there on until the next version.
+ */
+import type { MachineState } from '../../engine/index.js';
+import { type PageId, PageStore, ZERO_PAGE } from './page-store.js';
+
+export interface Checkpoint {
+  readonly tick: number;
+  /** Processor and devices: `Machine.saveWithoutMemory`. */
+  readonly state: MachineState;
+  /** How many inputs of the trace had been given. */
+  readonly inputCount: number;
+  /** Frames that may have been written since the checkpoint before, ascending. */
+  readonly frames: Uint32Array;
+}
+
+interface Version {
+  tick: number;
+  readonly page: PageId;
+}
+
+/** What processor and devices take in memory, roughly: counted against the budget like pages. */
+const STATE_BYTES = 16 * 1024;
+
+export class Checkpoints {
+  private readonly list: Checkpoint[] = [];
+  private readonly versions = new Map<number, Version[]>();
+  private readonly pages = new PageStore();
+
+  get all(): readonly Checkpoint[] {
+    return this.list;
+  }
+  get usedBytes(): number {
+    return this.pages.usedBytes + this.list.length * STATE_BYTES;
+  }
+
+  /** Position of the last checkpoint at or before a tick; -1 for none. */
+  indexAt(tick: number): number {
+    let low = 0;
+    let high = this.list.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.list[middle] as Checkpoint).tick <= tick) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  /**
+   * Adds a checkpoint, at the end or between others.
+   * @param frames written since the checkpoint before it
+   */
+  add(tick: number, state: MachineState, inputCount: number, frames: Iterable<number>, read: (frame: number) => Uint8Array): Checkpoint {
+    const index = this.indexAt(tick);
+    if (this.list[index]?.tick === tick) throw new Error(`there is a checkpoint at tick ${tick}`);
+    const sorted = Uint32Array.from(frames).sort();
+    for (const frame of sorted) {
+      const versions = this.versions.get(frame) ?? [];
+      if (versions.length === 0) this.versions.set(frame, versions);
+      versions.splice(versionIndex(versions, tick) + 1, 0, { tick, page: this.pages.add(read(frame)) });
+    }
+    const checkpoint = { tick, state, inputCount, frames: sorted };
+    this.list.splice(index + 1, 0, checkpoint);
+    return checkpoint;
+  }
+
+  /** Drops a checkpoint; what was written before it counts to the next one from now on. */
+  remove(index: number): void {
+    const removed = this.list[index] as Checkpoint;
+    const next = this.list[index + 1];
+    if (index === 0 || next === undefined) throw new Error('the first and the last checkpoint stay');
+    const merged: number[] = [];
+    for (const frame of removed.frames) {
+      const versions = this.versions.get(frame) as Version[];
+      const at = versionIndex(versions, removed.tick);
+      const version = versions[at] as Version;
+      if (versions[at + 1]?.tick === next.tick) {
+        versions.splice(at, 1);
+        this.pages.drop(version.page);
+      } else {
+        version.tick = next.tick;
+        merged.push(frame);
+      }
+    }
+    this.list.splice(index, 1);
+    if (merged.length > 0) {
+      const frames = new Uint32Array(next.frames.length + merged.length);
+      frames.set(next.frames);
+      frames.set(merged, next.frames.length);
+      this.list[index] = { ...next, frames: frames.sort() };
+    }
+  }
+
+  /** Contents of a frame at a checkpoint. */
+  contents(frame: number, tick: number): Uint8Array {
+    const versions = this.versions.get(frame) ?? [];
+    return this.pages.page(versions[versionIndex(versions, tick)]?.page ?? ZERO_PAGE);
+  }
+
+  /** Frames whose contents at two checkpoints may differ. */
+  framesBetween(tick: number, other: number): Set<number> {
+    const frames = new Set<number>();
+    const last = this.indexAt(Math.max(tick, other));
+    for (let index = this.indexAt(Math.min(tick, other)) + 1; index <= last; index++) {
+      for (const frame of (this.list[index] as Checkpoint).frames) frames.add(frame);
+    }
+    return frames;
+  }
+}
+
+/** Position of the last version at or before a tick; -1 for none. */
+function versionIndex(versions: readonly Version[], tick: number): number {
+  let low = 0;
+  let high = versions.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((versions[middle] as Version).tick <= tick) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}

@@ -1,0 +1,74 @@
+/**
+ * A machine taken back and forth along a trace is, at every tick, the machine that runs straight there: digests of
+ * all of the state, over every trace of the corpus, with few and with many checkpoints.
+ */
+import { readdirSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { openTraceFile, type Trace } from '../../traces/index.js';
+import { buildMachine } from '../build-machine.js';
+import { TraceImages } from '../images.js';
+import { configOfTrace } from '../machine-setup.js';
+import { History, type HistoryOptions } from './history.js';
+import { Playback } from './playback.js';
+
+const CORPUS = new URL('../../traces/corpus/', import.meta.url);
+const traces = readdirSync(CORPUS).filter((name) => name.endsWith('.trace'));
+
+function machineOf(trace: Trace) {
+  const images = new TraceImages(trace, undefined);
+  try {
+    return buildMachine(configOfTrace(trace.header, images, 'auto'));
+  } finally {
+    images.close();
+  }
+}
+
+/** Digests of a machine that goes forward only. */
+class Straight {
+  private playback: Playback;
+  private readonly known = new Map<number, bigint>();
+  constructor(private readonly trace: Trace) {
+    this.playback = new Playback(machineOf(trace), trace);
+  }
+  /** All at once, in ascending order. */
+  digests(ticks: Iterable<number>): ReadonlyMap<number, bigint> {
+    this.playback = new Playback(machineOf(this.trace), this.trace);
+    for (const tick of [...new Set(ticks)].sort((a, b) => a - b)) {
+      this.playback.advanceTo(tick);
+      this.known.set(tick, this.playback.machine.digest());
+    }
+    return this.known;
+  }
+}
+
+const OPTIONS: readonly (readonly [string, HistoryOptions])[] = [
+  ['checkpoints close together', { spacingTicks: 1000 }],
+  ['a budget that is too small', { spacingTicks: 500, checkpointBytes: 300_000 }],
+  ['one checkpoint', { spacingTicks: 2 ** 40 }],
+];
+
+describe.each(traces)('%s', (name) => {
+  const trace = openTraceFile(new URL(name, CORPUS).pathname);
+  const endTick = trace.coveredTo.tick;
+
+  test.each(OPTIONS)('%s', async (_title, options) => {
+    const far = Math.min(endTick, 60_000);
+    const walk = fc.array(fc.record({ at: fc.nat(far), n: fc.nat(20_000) }), { minLength: 8, maxLength: 8 });
+    for (const steps of fc.sample(walk, { seed: 20261122, numRuns: 1 })) {
+      const stations = steps.flatMap(({ at, n }) => [at, Math.min(far, at + n), at, Math.max(0, at - 1), Math.min(far, at + n)]);
+      const expected = new Straight(trace).digests(stations);
+      const history = new History(machineOf(trace), trace, options);
+      for (const tick of stations) {
+        await history.seek(tick);
+        expect(history.tick).toBe(tick);
+        expect(history.machine.digest(), `tick ${tick}`).toBe(expected.get(tick));
+      }
+      // The first, the last, and those close behind the present place stay, if they must.
+      if (options.checkpointBytes !== undefined) {
+        const { all, usedBytes } = history.checkpoints;
+        expect(usedBytes <= options.checkpointBytes || all.length <= 8, `${all.length} checkpoints, ${usedBytes} bytes`).toBe(true);
+      }
+    }
+  });
+});

@@ -1,0 +1,167 @@
+/**
+ * Takes a machine to any tick of a trace: from the nearest checkpoint before it, leaving checkpoints on the way.
+ *
+ * Lasting checkpoints stand at multiples of a spacing. When they outgrow their memory the spacing is doubled and every
+ * other one goes, so that going back costs the same everywhere. Close behind the place somebody looks at stand some more,
+ * at distances that shrink by a factor each: the next step back starts close by. They go when the place changes.
+ */
+import type { FrameTracker, Machine } from '../../engine/index.js';
+import { Checkpoints } from './checkpoints.js';
+import { Playback, type TimelineEvents } from './playback.js';
+
+export interface HistoryOptions {
+  /** Bytes that checkpoints may take. Default 512 MiB. */
+  readonly checkpointBytes?: number | undefined;
+  /** Ticks between lasting checkpoints, to begin with. Default 2^22. */
+  readonly spacingTicks?: number | undefined;
+}
+
+export interface TravelOptions {
+  /** Gives up between two slices; the timeline then stays where it has come to. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called now and then while it takes long. */
+  readonly onProgress?: ((tick: number, targetTick: number) => void) | undefined;
+}
+
+const DEFAULT_CHECKPOINT_BYTES = 512 * 1024 * 1024;
+const DEFAULT_SPACING_TICKS = 2 ** 22;
+/** Distances behind a target at which passing checkpoints stand. */
+const LADDER_TICKS = [2 ** 20, 2 ** 17, 2 ** 14, 2 ** 11, 2 ** 8, 2 ** 5];
+/** Ticks between two looks at the signal: some 20 ms. */
+const SLICE_TICKS = 2 ** 22;
+/** Host time between two turns of the event loop. */
+const TURN_MS = 50;
+
+export class History {
+  readonly checkpoints = new Checkpoints();
+  private readonly playback: Playback;
+  private readonly tracker: FrameTracker;
+  private readonly limitBytes: number;
+  private spacingTicks: number;
+  /** Tick of the checkpoint that `dirty` counts from. */
+  private baseTick = 0;
+  /** Frames written since then, as far as they have been taken from the tracker. */
+  private readonly dirty = new Set<number>();
+  /** Ticks of the passing checkpoints. */
+  private passing: number[] = [];
+
+  /** The machine is fresh, and the one that the trace describes. Takes over `machine.onInterrupt`. */
+  constructor(
+    readonly machine: Machine,
+    events: TimelineEvents,
+    options: HistoryOptions = {},
+  ) {
+    this.playback = new Playback(machine, events);
+    this.limitBytes = options.checkpointBytes ?? DEFAULT_CHECKPOINT_BYTES;
+    this.spacingTicks = options.spacingTicks ?? DEFAULT_SPACING_TICKS;
+    this.tracker = machine.trackFrames();
+    this.addCheckpoint();
+  }
+
+  get tick(): number {
+    return this.machine.tick;
+  }
+  get endTick(): number {
+    return this.playback.endTick;
+  }
+
+  /** @throws DivergenceError */
+  async seek(tick: number, options: TravelOptions = {}): Promise<void> {
+    const target = Math.max(0, Math.min(tick, this.endTick));
+    this.dropPassing(target);
+    this.goBackFor(target);
+    let turnMs = performance.now();
+    while (this.tick < target) {
+      this.advanceOnce(target);
+      if (performance.now() - turnMs < TURN_MS) continue;
+      options.onProgress?.(this.tick, target);
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      options.signal?.throwIfAborted();
+      turnMs = performance.now();
+    }
+  }
+
+  /** Puts the machine to a checkpoint if that is shorter than going on from where it is. */
+  goBackFor(target: number): void {
+    const { checkpoints } = this;
+    const checkpoint = checkpoints.all[checkpoints.indexAt(target)];
+    if (checkpoint === undefined) throw new Error('there is no first checkpoint');
+    if (this.tick <= target && this.tick >= checkpoint.tick) return;
+    const frames = checkpoints.framesBetween(this.baseTick, checkpoint.tick);
+    this.takeDirty();
+    for (const frame of this.dirty) frames.add(frame);
+    this.playback.rewind(
+      checkpoint.state,
+      checkpoint.inputCount,
+      contentsOf(frames, (frame) => checkpoints.contents(frame, checkpoint.tick)),
+    );
+    this.tracker.take();
+    this.dirty.clear();
+    this.baseTick = checkpoint.tick;
+  }
+
+  /** One stretch forward: to the target, or to where a checkpoint stands or is to stand. */
+  advanceOnce(target: number): boolean {
+    const { checkpoints, spacingTicks, tick } = this;
+    const known = checkpoints.all[checkpoints.indexAt(tick) + 1]?.tick ?? Number.POSITIVE_INFINITY;
+    const lasting = (Math.floor(tick / spacingTicks) + 1) * spacingTicks;
+    const rung = LADDER_TICKS.map((distance) => target - distance).find((at) => at > tick) ?? Number.POSITIVE_INFINITY;
+    const next = Math.min(target, known, lasting, rung, tick + SLICE_TICKS);
+    if (!this.playback.advanceTo(next)) return false;
+    if (next === known) {
+      this.takeDirty();
+      this.dirty.clear();
+      this.baseTick = next;
+    } else if ((next === lasting || next === rung) && next < this.endTick) {
+      if (next !== lasting) this.passing.push(next);
+      this.addCheckpoint();
+      this.keepWithinLimit();
+    }
+    return true;
+  }
+
+  private takeDirty(): void {
+    for (const frame of this.tracker.take()) this.dirty.add(frame);
+  }
+
+  private addCheckpoint(): void {
+    const { machine } = this;
+    this.takeDirty();
+    this.checkpoints.add(machine.tick, machine.saveWithoutMemory(), this.playback.inputCount, this.dirty, (frame) =>
+      machine.frameBytes(frame),
+    );
+    this.dirty.clear();
+    this.baseTick = machine.tick;
+  }
+
+  /** Passing checkpoints that the new place has no use for. */
+  private dropPassing(target: number): void {
+    const useful = (tick: number): boolean => tick <= target && target - tick <= (LADDER_TICKS[0] as number);
+    this.passing = this.passing.filter((tick) => useful(tick) || !this.removeCheckpoint(tick));
+  }
+
+  private keepWithinLimit(): void {
+    const { checkpoints } = this;
+    while (checkpoints.usedBytes > this.limitBytes && this.spacingTicks < this.endTick) {
+      this.spacingTicks *= 2;
+      const keep = new Set(this.passing);
+      const surplus = checkpoints.all.filter(({ tick }) => tick % this.spacingTicks !== 0 && !keep.has(tick));
+      for (const { tick } of surplus) this.removeCheckpoint(tick);
+    }
+    // Two remain in any case, whatever they take: the first and the last.
+    if (checkpoints.usedBytes > this.limitBytes) this.passing = this.passing.filter((tick) => !this.removeCheckpoint(tick));
+  }
+
+  private removeCheckpoint(tick: number): boolean {
+    const { checkpoints } = this;
+    const index = checkpoints.indexAt(tick);
+    // The last one stays: what follows it is not known yet. So does the one that the machine counts from.
+    if (index <= 0 || index === checkpoints.all.length - 1 || tick === this.baseTick || checkpoints.all[index]?.tick !== tick) return false;
+    checkpoints.remove(index);
+    return true;
+  }
+}
+
+function* contentsOf(frames: Iterable<number>, contents: (frame: number) => Uint8Array): Iterable<readonly [number, Uint8Array]> {
+  for (const frame of frames) yield [frame, contents(frame)];
+}

@@ -1,0 +1,59 @@
+/**
+ * Pages of guest memory in slabs of a MiB: thousands of them are kept and dropped, and single buffers would cost the host
+ * more than what is in them.
+ */
+export const PAGE_BYTES = 4096;
+const SLAB_PAGES = 256;
+
+/** Names a stored page. */
+export type PageId = number;
+/** A page of zeros: not stored. */
+export const ZERO_PAGE: PageId = -1;
+
+export class PageStore {
+  private readonly slabs: Uint8Array[] = [];
+  private readonly free: PageId[] = [];
+  private readonly zero = new Uint8Array(PAGE_BYTES);
+  private used = 0;
+
+  /** Bytes of the pages kept. */
+  get usedBytes(): number {
+    return this.used * PAGE_BYTES;
+  }
+
+  /** Keeps a copy. */
+  add(bytes: Uint8Array): PageId {
+    if (isZero(bytes)) return ZERO_PAGE;
+    const id = this.free.pop() ?? this.grow();
+    this.used++;
+    this.page(id).set(bytes);
+    return id;
+  }
+
+  /** A view; only for reading, until the page is dropped. */
+  page(id: PageId): Uint8Array {
+    if (id === ZERO_PAGE) return this.zero;
+    const slab = this.slabs[Math.floor(id / SLAB_PAGES)] as Uint8Array;
+    const at = (id % SLAB_PAGES) * PAGE_BYTES;
+    return slab.subarray(at, at + PAGE_BYTES);
+  }
+
+  drop(id: PageId): void {
+    if (id === ZERO_PAGE) return;
+    this.used--;
+    this.free.push(id);
+  }
+
+  private grow(): PageId {
+    const first = this.slabs.length * SLAB_PAGES;
+    this.slabs.push(new Uint8Array(SLAB_PAGES * PAGE_BYTES));
+    for (let id = first + SLAB_PAGES - 1; id > first; id--) this.free.push(id);
+    return first;
+  }
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
+  return true;
+}
