@@ -20,10 +20,19 @@ import type { VgaText } from './devices/vga.js';
 import { MachineDigest } from './digest/machine-digest.js';
 import { ignoreNumericError, numericErrorLine } from './isa/x87/error-line.js';
 import { FRAME, PhysicalMemory, type UnclaimedMemoryAccess } from './mmu/physical-memory.js';
+import { type Watch, type WatchedAccess, Watches } from './mmu/watches.js';
 import { type FrameTracker, WrittenFrames } from './mmu/written-frames.js';
 import { interpreterFor } from './translate/engine-module.js';
 
 export type UnclaimedAccess = UnclaimedPortAccess | UnclaimedMemoryAccess;
+
+export interface PortAccess {
+  readonly tick: number;
+  readonly port: number;
+  readonly bytes: 1 | 2 | 4;
+  readonly write: boolean;
+  readonly value: number;
+}
 
 /** A snapshot: plain data, complete. */
 export type MachineState = DeviceState;
@@ -48,6 +57,14 @@ export class ConfigError extends Error {
 export class Machine {
   /** An interrupt was accepted. Called at the tick before. */
   onInterrupt: ((accepted: AcceptedInterrupt) => void) | undefined;
+  /** An exception is about to be delivered. Called at the tick before. */
+  onException: ((raised: { readonly tick: number; readonly vector: number }) => void) | undefined;
+  /** A port was accessed, by an instruction that is under way at this tick. */
+  onPort: ((access: PortAccess) => void) | undefined;
+  /** Memory that `setWatches` names was accessed, by what is under way at this tick. */
+  onAccess: ((access: WatchedAccess & { readonly tick: number }) => void) | undefined;
+  /** The instruction at an address of `setBreakpoints` comes next. @returns whether `run` is to stop in front of it */
+  onBreakpoint: ((linear: number) => boolean) | undefined;
   /** The guest sent a byte on a serial port. */
   onSerial: ((port: 0 | 1, byte: number) => void) | undefined;
   /** The guest wrote to port 0xe9. */
@@ -65,6 +82,7 @@ export class Machine {
   private readonly numericError: IrqLine;
   private readonly digests: MachineDigest;
   private readonly written: WrittenFrames;
+  private readonly watches: Watches;
   private untilTick = Number.POSITIVE_INFINITY;
   private untilNs = Number.POSITIVE_INFINITY;
   private pendingReset: 'none' | 'cpu' | 'system' = 'none';
@@ -89,8 +107,15 @@ export class Machine {
       memory,
       this.physical,
       {
-        readPort: (port, bytes) => this.devices.ports.read(port, bytes),
-        writePort: (port, bytes, value) => this.devices.ports.write(port, bytes, value),
+        readPort: (port, bytes) => {
+          const value = this.devices.ports.read(port, bytes);
+          this.onPort?.({ tick: this.core.tick, port, bytes, write: false, value });
+          return value;
+        },
+        writePort: (port, bytes, value) => {
+          this.onPort?.({ tick: this.core.tick, port, bytes, write: true, value });
+          this.devices.ports.write(port, bytes, value);
+        },
         get nowNs() {
           return clock.nowNs;
         },
@@ -125,6 +150,10 @@ export class Machine {
     this.devices.pic.onIntrChange = (intr) => this.core.setInterruptPending(intr);
     this.devices.ports.onUnclaimed = (access) => this.onUnclaimed?.(access);
     this.physical.onUnclaimed = (access) => this.onUnclaimed?.(access);
+    this.core.onException = (vector, tick) => this.onException?.({ tick, vector });
+    this.core.breakpoints.onMet = (linear) => this.onBreakpoint?.(linear) ?? true;
+    this.watches = new Watches(this.physical, this.core.mmu.tlb);
+    this.watches.onAccess = (access) => this.onAccess?.({ ...access, tick: this.core.tick });
     this.written = new WrittenFrames(this.physical, this.core.mmu.tlb);
     this.digests = new MachineDigest(
       exported.functions as NonNullable<typeof exported.functions>,
@@ -361,6 +390,24 @@ export class Machine {
     this.core.stopRequested = false;
     this.setA20(this.devices.a20);
     this.core.setInterruptPending(this.devices.pic.intr);
+  }
+
+  // --- a debugger's breakpoints and watches: no state of the machine, and without effect on the guest ---------------------
+
+  /**
+   * Linear addresses in front of which `run` stops, with `{kind: 'stopped'}`, unless `onBreakpoint` says otherwise. Running
+   * again goes on with the instruction.
+   */
+  setBreakpoints(addresses: Iterable<number>): void {
+    this.core.setBreakpoints(addresses);
+  }
+  /** The instruction that comes next does not stop the machine, though there be a breakpoint. */
+  passBreakpoint(): void {
+    this.core.breakpoints.pass(this.core.tick);
+  }
+  /** Accesses that `onAccess` hears of. */
+  setWatches(watches: readonly Watch[]): void {
+    this.watches.replace(watches);
   }
 
   // --- frames, for those that keep checkpoints ---------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 import { type Decoder, INSTRUCTION_LIMIT_BYTES } from '../isa/decoder.js';
 import { RECORD } from '../isa/record.js';
 import type { Mmu } from '../mmu/linear-memory.js';
+import type { Breakpoints } from './breakpoints.js';
 import { CodeCache } from './code-cache.js';
 import { CodeSegments } from './code-segments.js';
 import { GuestException } from './exceptions.js';
@@ -25,6 +26,7 @@ export class BlockFinder {
   constructor(
     private readonly mmu: Mmu,
     decoder: Decoder,
+    private readonly breakpoints: Breakpoints,
     onStale: () => void,
   ) {
     this.state = mmu.state;
@@ -60,6 +62,9 @@ export class BlockFinder {
     const frame = this.mmu.physical.frameOf(address);
     if (frame < 0) return 0;
     const offset = linear & 0xfff;
+    if (this.breakpoints.any) {
+      for (const at of this.breakpoints.inPage((linear & ~0xfff) >>> 0) ?? []) this.code.stepAt(frame, at);
+    }
     const pageLimit = Math.min(4096, offset + (limit - eip) + 1);
     const record = this.code.block(frame, offset, Math.max(0, offset - eip), pageLimit, mode);
     if (record === 0) return 0;

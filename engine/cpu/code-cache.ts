@@ -40,6 +40,8 @@ export class CodeCache {
   private readonly codeFrames = new Map<number, CodeFrame>();
   /** Instructions that leave their page, by crossing record. */
   private readonly crossings = new Map<number, Crossing>();
+  /** Instructions that are to be stepped, because somebody wants to know when they are about to be executed: offsets by frame. */
+  private readonly stepped = new Map<number, Set<number>>();
   private next = RECORD_ARENA;
   private limit = RECORD_ARENA + RECORD_ARENA_BYTES;
   /** End of the bytes that the last decoded block covers. */
@@ -130,6 +132,7 @@ export class CodeCache {
   private decodeRecords(frame: number, codeFrame: CodeFrame, offset: number, pageLimit: number, mode: number): number {
     const { decoder, state } = this;
     const page = this.physical.hostAddress(frame);
+    const steppedOffsets = this.stepped.get(frame);
     const first = this.next;
     let at = offset;
     let count = 0;
@@ -138,7 +141,9 @@ export class CodeCache {
       const record = this.next;
       const room = (this.limit - record) / RECORD_BYTES;
       if (room < 1) return 0;
-      const result = at < pageLimit ? decoder.decode(state.u8, page + at, page + pageLimit, mode) : 'needMoreBytes';
+      const isStepped = steppedOffsets?.has(at) === true;
+      const result =
+        at >= pageLimit ? 'needMoreBytes' : isStepped ? 'stepped' : decoder.decode(state.u8, page + at, page + pageLimit, mode);
       if (result !== 'ok') {
         if (count > 0 && (at >= 4096 || count === BLOCK_LIMIT)) this.writePseudo(record, HANDLER.nextBlock, at);
         else {
@@ -209,6 +214,15 @@ export class CodeCache {
     return true;
   }
 
+  /** From now on the instruction at this offset is stepped. */
+  stepAt(frame: number, offset: number): void {
+    const offsets = this.stepped.get(frame) ?? new Set();
+    if (offsets.has(offset)) return;
+    this.stepped.set(frame, offsets.add(offset));
+    const codeFrame = this.codeFrames.get(frame);
+    if (codeFrame !== undefined) this.dropBlocks(codeFrame, 0, 4096);
+  }
+
   private writePseudo(record: number, handler: number, offset: number): void {
     const { state } = this;
     state.u16[(record + RECORD.handler) >>> 1] = handler;
@@ -251,6 +265,7 @@ export class CodeCache {
     for (const frame of this.codeFrames.keys()) this.physical.frameFlags[frame] = (this.physical.frameFlags[frame] as number) & ~FRAME.code;
     this.codeFrames.clear();
     this.crossings.clear();
+    this.stepped.clear();
     this.next = RECORD_ARENA;
     this.onStale();
   }

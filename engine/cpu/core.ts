@@ -16,6 +16,7 @@ import { Tlb } from '../mmu/tlb.js';
 import { EXIT } from '../translate/exit.js';
 import type { RuntimeImport } from '../translate/runtime.js';
 import { BlockFinder } from './block-finder.js';
+import { Breakpoints } from './breakpoints.js';
 import { writeRecord } from './code-cache.js';
 import { SIGNATURE } from './cpuid.js';
 import {
@@ -102,6 +103,9 @@ export class Core implements Cpu, TickSource {
   /** The exception that was not delivered. */
   intercepted: GuestException | undefined;
 
+  /** A debugger's. */
+  readonly breakpoints = new Breakpoints();
+
   private readonly blocks: BlockFinder;
   private readonly decoder: Decoder;
   private readonly view: RecordView;
@@ -144,7 +148,7 @@ export class Core implements Cpu, TickSource {
     this.system = new PrivilegedMemory(this.mmu, 'supervisor');
     this.decoder = new Decoder(map, long?.map);
     this.view = new RecordView(state);
-    this.blocks = new BlockFinder(this.mmu, new Decoder(map, long?.map), () => this.leaveAfterCurrent());
+    this.blocks = new BlockFinder(this.mmu, new Decoder(map, long?.map), this.breakpoints, () => this.leaveAfterCurrent());
     physical.observer = {
       codeWritten: (frame, offset, bytes) => this.blocks.code.codeWritten(frame, offset, bytes),
       tableWritten: (frame, offset, bytes) => tlb.tableWritten(frame, offset, bytes),
@@ -355,7 +359,12 @@ export class Core implements Cpu, TickSource {
     const { state } = this;
     const before = state.get32(layout.EFLAGS_SYSTEM);
     const { eip } = state;
-    this.setBudget(this.tick + 1);
+    const { tick } = this;
+    if (this.breakpoints.any && this.breakpoints.meets((state.segmentBase(layout.CS) + eip) >>> 0, tick)) {
+      this.stopRequested = true;
+      return 'ok';
+    }
+    this.setBudget(tick + 1);
     this.debugHits = 0;
     this.interruptDelivered = false;
     this.debugTrapsInhibited = false;
@@ -380,8 +389,9 @@ export class Core implements Cpu, TickSource {
     this.unpatch();
     if (exit === EXIT.fault || this.pendingException !== undefined) return this.raisePending();
     // A REP that goes on must not hit the breakpoint on itself again.
-    if (state.eip === eip && this.decoder.form.repeat !== 0 && breakpointsEnabled(state)) {
-      state.set32(layout.EFLAGS_SYSTEM, state.get32(layout.EFLAGS_SYSTEM) | EFLAG.rf);
+    if (state.eip === eip && this.decoder.form.repeat !== 0) {
+      if (breakpointsEnabled(state)) state.set32(layout.EFLAGS_SYSTEM, state.get32(layout.EFLAGS_SYSTEM) | EFLAG.rf);
+      this.breakpoints.repeated(this.tick);
     }
     const trap = (before & EFLAG.tf) !== 0 && !this.interruptDelivered;
     const hits = this.debugHits | (trap ? DR6_SINGLE_STEP : 0);
@@ -609,11 +619,18 @@ export class Core implements Cpu, TickSource {
     };
   }
 
+  /** Linear addresses of a debugger's breakpoints. Only between runs. */
+  setBreakpoints(addresses: Iterable<number>): void {
+    this.breakpoints.replace(addresses);
+    this.forgetCode();
+  }
+
   /** Registers were set from outside, and memory only through PhysicalMemory: derives anew what depends on them. */
   registersReplaced(pagingChanged: boolean): void {
     for (let index = 0; index < 8; index++) this.state.deriveBounds(index);
     this.publishedSkippedNs = Number.NaN;
     if (pagingChanged) this.mmu.tlb.flush('all');
+    this.breakpoints.forget();
     this.modeChanged();
   }
 

@@ -50,6 +50,7 @@ export class Mmu {
     if (frame >= 0) {
       const from = this.physical.hostAddress(frame) + (address & 0xfff);
       into.set(this.state.u8.subarray(from, from + bytes), at);
+      if ((this.physical.frameFlags[frame] as number) & FRAME.watchedReads) this.physical.onWatched(address, bytes, false);
       return;
     }
     for (let done = 0; done < bytes; ) {

@@ -16,6 +16,10 @@ export const FRAME = {
   code: 4,
   /** Holds page tables that translations were derived from. */
   table: 8,
+  /** A write to it is reported to the observer. */
+  watchedWrites: 32,
+  /** So is a read. */
+  watchedReads: 64,
   /** Written since somebody last asked which frames were (written-frames.ts). */
   dirty: 16,
 } as const;
@@ -39,6 +43,9 @@ export interface WriteObserver {
   tableWritten(frame: number, offset: number, bytes: number): void;
 }
 
+/** Whoever watches memory. Called after the access, within the instruction or device that made it. */
+export type AccessListener = (address: number, bytes: number, write: boolean) => void;
+
 const PAGE = 4096;
 
 export class PhysicalMemory implements BusMemory {
@@ -47,6 +54,8 @@ export class PhysicalMemory implements BusMemory {
   readonly frames: number;
   onUnclaimed: ((access: UnclaimedMemoryAccess) => void) | undefined;
   observer: WriteObserver = { codeWritten() {}, tableWritten() {} };
+  /** Told of accesses to frames with FRAME.watchedWrites or watchedReads. */
+  onWatched: AccessListener = () => {};
   /** Address bit 20 is forced to zero while the gate is closed. */
   a20Mask = 0xffff_ffff;
   private readonly bytes: Uint8Array;
@@ -81,6 +90,11 @@ export class PhysicalMemory implements BusMemory {
     }
     if (address >= this.romBase && address < 0x1_0000_0000) return this.ramFrames + ((address - this.romBase) >>> 12);
     return -1;
+  }
+
+  /** Physical address of the first byte of a frame. */
+  addressOf(frame: number): number {
+    return frame < this.ramFrames ? frame * PAGE : this.romBase + (frame - this.ramFrames) * PAGE;
   }
 
   /** Address in WebAssembly memory of the first byte of a frame. */
@@ -157,6 +171,7 @@ export class PhysicalMemory implements BusMemory {
     this.frameFlags[frame] = flags | FRAME.dirty;
     if (flags & FRAME.code) this.observer.codeWritten(frame, offset, bytes);
     if (flags & FRAME.table) this.observer.tableWritten(frame, offset, bytes);
+    if (flags & FRAME.watchedWrites) this.onWatched(this.addressOf(frame) + offset, bytes, true);
   }
 
   private regionOf(address: number): MmioRegion | undefined {

@@ -131,7 +131,7 @@ function buildWalk(f: FunctionBuilder): void {
   const frame = f.let(page.get().shrU(12));
   giveUp(frame.geU(cell(layout.RAM_FRAMES)));
   const flags = f.let(load8U(frame, layout.FRAME_FLAGS));
-  giveUp(flags.and(FRAME.hole));
+  giveUp(flags.and(FRAME.hole | FRAME.watchedReads));
   const index = f.let(linear.shrU(12 - layout.TLB_ENTRY_SHIFT).and((layout.TLB_ENTRIES - 1) * layout.TLB_ENTRY_BYTES));
   const entry = f.let(base.add(index));
   f.if(load32(entry).eq(layout.TLB_INVALID), () => {

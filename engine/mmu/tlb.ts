@@ -96,11 +96,13 @@ export class Tlb {
     return (linear + (this.words[entry + 2] as number)) >>> 0;
   }
 
-  /** Enters a translation of a page with storage. The write tag is set only when a write needs no attention at all. */
+  /** Enters a translation of a page with storage, unless its reads are watched. The write tag is set only when a write needs no attention at all. */
   fill(linear: number, user: boolean, translation: Translation, frame: number): void {
+    const flags = this.physical.frameFlags[frame] as number;
+    if (flags & FRAME.watchedReads) return;
     const entry = this.entryAt(linear, user);
     const page = (linear & 0xffff_f000) >>> 0;
-    const quiet = translation.writable && this.physical.frameFlags[frame] === FRAME.dirty;
+    const quiet = translation.writable && flags === FRAME.dirty;
     if (this.words[entry] === TLB_INVALID) this.list(entry);
     this.words[entry] = page;
     this.words[entry + 1] = quiet ? page : TLB_INVALID;

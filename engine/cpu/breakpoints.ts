@@ -1,0 +1,59 @@
+/**
+ * Linear addresses at which somebody outside wants to know that the instruction there is about to be executed: the
+ * breakpoints of a debugger, not those of the guest (debug.ts). They are no part of the machine's state, and change nothing
+ * in what the guest does.
+ *
+ * A breakpoint is met when the next thing that the processor does is to execute the instruction, after interrupts have
+ * had their turn; of a REP only its first iteration counts.
+ */
+export class Breakpoints {
+  /** Called when a breakpoint is met, before the instruction. @returns whether the machine is to stop there */
+  onMet: (linear: number) => boolean = () => true;
+  private readonly byPage = new Map<number, Set<number>>();
+  /** The tick at which the machine was stopped in front of a breakpoint: from there it goes on. */
+  private passedTick = -1;
+  /** A REP iteration that is not the last ended at this tick. */
+  private repeatTick = -1;
+
+  get any(): boolean {
+    return this.byPage.size > 0;
+  }
+
+  /** Offsets in a linear page. */
+  inPage(page: number): ReadonlySet<number> | undefined {
+    return this.byPage.get(page);
+  }
+
+  replace(addresses: Iterable<number>): void {
+    this.byPage.clear();
+    for (const address of addresses) {
+      const page = (address & ~0xfff) >>> 0;
+      const offsets = this.byPage.get(page) ?? new Set();
+      this.byPage.set(page, offsets.add(address & 0xfff));
+    }
+  }
+
+  /** @returns whether the machine is to stop in front of the instruction */
+  meets(linear: number, tick: number): boolean {
+    if (this.byPage.get((linear & ~0xfff) >>> 0)?.has(linear & 0xfff) !== true) return false;
+    if (tick === this.passedTick || tick === this.repeatTick) return false;
+    if (!this.onMet(linear)) return false;
+    this.passedTick = tick;
+    return true;
+  }
+
+  repeated(tick: number): void {
+    this.repeatTick = tick;
+  }
+
+  /** The instruction at the present place is executed without asking. */
+  pass(tick: number): void {
+    this.passedTick = tick;
+  }
+
+  /** Another state was put in place. */
+  forget(): void {
+    this.passedTick = -1;
+    this.repeatTick = -1;
+  }
+}
