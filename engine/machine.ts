@@ -19,6 +19,7 @@ import type { UnclaimedPortAccess } from './devices/port-bus.js';
 import type { VgaText } from './devices/vga.js';
 import { MachineDigest } from './digest/machine-digest.js';
 import { ignoreNumericError, numericErrorLine } from './isa/x87/error-line.js';
+import { peekRange, peekTranslation } from './mmu/peek.js';
 import { FRAME, PhysicalMemory, type UnclaimedMemoryAccess } from './mmu/physical-memory.js';
 import { type Watch, type WatchedAccess, Watches } from './mmu/watches.js';
 import { type FrameTracker, WrittenFrames } from './mmu/written-frames.js';
@@ -59,6 +60,8 @@ export class Machine {
   onInterrupt: ((accepted: AcceptedInterrupt) => void) | undefined;
   /** An exception is about to be delivered. Called at the tick before. */
   onException: ((raised: { readonly tick: number; readonly vector: number }) => void) | undefined;
+  /** CR0, CR3, CR4, privilege or the widths of code and stack may have changed, by what is under way at this tick. */
+  onModeChange: (() => void) | undefined;
   /** A port was accessed, by an instruction that is under way at this tick. */
   onPort: ((access: PortAccess) => void) | undefined;
   /** Memory that `setWatches` names was accessed, by what is under way at this tick. */
@@ -151,6 +154,7 @@ export class Machine {
     this.devices.ports.onUnclaimed = (access) => this.onUnclaimed?.(access);
     this.physical.onUnclaimed = (access) => this.onUnclaimed?.(access);
     this.core.onException = (vector, tick) => this.onException?.({ tick, vector });
+    this.core.onModeChange = () => this.onModeChange?.();
     this.core.breakpoints.onMet = (linear) => this.onBreakpoint?.(linear) ?? true;
     this.watches = new Watches(this.physical, this.core.mmu.tlb);
     this.watches.onAccess = (access) => this.onAccess?.({ ...access, tick: this.core.tick });
@@ -390,6 +394,21 @@ export class Machine {
     this.core.stopRequested = false;
     this.setA20(this.devices.a20);
     this.core.setInterruptPending(this.devices.pic.intr);
+  }
+
+  // --- looking at memory without touching anything -----------------------------------------------------------------------
+
+  /** Physical address of a linear one under the page tables of now; undefined where no page is present. */
+  translate(linear: number): number | undefined {
+    return peekTranslation(this.core.state, this.physical, linear >>> 0);
+  }
+  /** Bytes of guest-physical memory up to the end of what has storage; devices are not asked. */
+  peekPhysical(address: number, bytes: number): Uint8Array {
+    return peekRange(address, bytes, (at) => at, this.physical);
+  }
+  /** Bytes of linear memory up to the first that is not present or has no storage. */
+  peekLinear(linear: number, bytes: number): Uint8Array {
+    return peekRange(linear >>> 0, bytes, (at) => this.translate(at % 0x1_0000_0000), this.physical);
   }
 
   // --- a debugger's breakpoints and watches: no state of the machine, and without effect on the guest ---------------------

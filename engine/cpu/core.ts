@@ -106,6 +106,9 @@ export class Core implements Cpu, TickSource {
   /** A debugger's. */
   readonly breakpoints = new Breakpoints();
 
+  /** What decoding or translation depends on may have changed. */
+  onModeChange: (() => void) | undefined;
+
   private readonly blocks: BlockFinder;
   private readonly decoder: Decoder;
   private readonly view: RecordView;
@@ -597,6 +600,7 @@ export class Core implements Cpu, TickSource {
     );
     state.set32(layout.STACK_FLAT, dataFlat && stack32 ? 1 : 0);
     this.updateCareful();
+    this.onModeChange?.();
   }
 
   /** Tracing, breakpoints and alignment checks decide which TLB table and which tier are used. */

@@ -189,6 +189,14 @@ export class PhysicalMemory implements BusMemory {
     else this.onUnclaimed?.({ kind: 'memory', address, bytes: size, write: true });
   }
 
+  /** A view of storage that does not cross a page, without effect on anything; undefined where there is none. */
+  peek(address: number, bytes: number): Uint8Array | undefined {
+    const frame = this.frameOf(address);
+    if (frame < 0) return undefined;
+    const at = FRAMES + frame * PAGE + (address & 0xfff);
+    return this.bytes.subarray(at, at + bytes);
+  }
+
   // --- bus masters: any alignment --------------------------------------------------------------------------------
 
   read8(address: number): number {

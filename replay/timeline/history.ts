@@ -6,7 +6,9 @@
  * at distances that shrink by a factor each: the next step back starts close by. They go when the place changes.
  */
 import type { FrameTracker, Machine } from '../../engine/index.js';
-import { Checkpoints } from './checkpoints.js';
+import { type Checkpoint, Checkpoints } from './checkpoints.js';
+import { ConsoleLog, type ConsoleSource } from './console-log.js';
+import { Observer } from './observer.js';
 import { Playback, type TimelineEvents } from './playback.js';
 
 export interface HistoryOptions {
@@ -34,6 +36,8 @@ const TURN_MS = 50;
 
 export class History {
   readonly checkpoints = new Checkpoints();
+  readonly console = new ConsoleLog();
+  readonly observer: Observer;
   private readonly playback: Playback;
   private readonly tracker: FrameTracker;
   private readonly limitBytes: number;
@@ -42,6 +46,8 @@ export class History {
   private baseTick = 0;
   /** Frames written since then, as far as they have been taken from the tracker. */
   private readonly dirty = new Set<number>();
+  /** So far the run has been gone through. */
+  private exploredTick = 0;
   /** Ticks of the passing checkpoints. */
   private passing: number[] = [];
 
@@ -52,6 +58,10 @@ export class History {
     options: HistoryOptions = {},
   ) {
     this.playback = new Playback(machine, events);
+    this.observer = new Observer(machine);
+    this.playback.onInterrupt = (tick, vector) => this.observer.interrupt(tick, vector);
+    machine.onSerial = (port, byte) => this.sent(port === 0 ? 'serial0' : 'serial1', byte);
+    machine.onDebugConsole = (byte) => this.sent('debug', byte);
     this.limitBytes = options.checkpointBytes ?? DEFAULT_CHECKPOINT_BYTES;
     this.spacingTicks = options.spacingTicks ?? DEFAULT_SPACING_TICKS;
     this.tracker = machine.trackFrames();
@@ -81,6 +91,26 @@ export class History {
     }
   }
 
+  /** Makes sure that the run has been gone through up to a tick. @returns false if the signal came first */
+  async explore(tick: number, options: TravelOptions = {}): Promise<boolean> {
+    const target = Math.min(tick, this.endTick);
+    if (this.exploredTick >= target) return true;
+    try {
+      await this.seek(target, options);
+      return true;
+    } catch (error) {
+      if (options.signal?.aborted === true) return false;
+      throw error;
+    }
+  }
+
+  /** From the last checkpoint before a tick to there: where it starts, and which frames were written in it, ascending, if known. */
+  stretchBefore(tick: number): { readonly startTick: number; readonly frames: Uint32Array | undefined } {
+    const { all } = this.checkpoints;
+    const index = this.checkpoints.indexAt(tick - 1);
+    return { startTick: (all[index] as Checkpoint).tick, frames: all[index + 1]?.frames };
+  }
+
   /** Puts the machine to a checkpoint if that is shorter than going on from where it is. */
   goBackFor(target: number): void {
     const { checkpoints } = this;
@@ -98,16 +128,28 @@ export class History {
     this.tracker.take();
     this.dirty.clear();
     this.baseTick = checkpoint.tick;
+    this.console.moveTo(checkpoint.tick);
   }
 
-  /** One stretch forward: to the target, or to where a checkpoint stands or is to stand. */
+  private sent(source: ConsoleSource, byte: number): void {
+    const { tick } = this.machine;
+    this.observer.sent(source, tick, this.console.sent(source, tick, byte));
+  }
+
+  /**
+   * One stretch forward: to the target, or to where a checkpoint stands or is to stand.
+   * @returns false when the machine was stopped on the way
+   */
   advanceOnce(target: number): boolean {
     const { checkpoints, spacingTicks, tick } = this;
     const known = checkpoints.all[checkpoints.indexAt(tick) + 1]?.tick ?? Number.POSITIVE_INFINITY;
     const lasting = (Math.floor(tick / spacingTicks) + 1) * spacingTicks;
     const rung = LADDER_TICKS.map((distance) => target - distance).find((at) => at > tick) ?? Number.POSITIVE_INFINITY;
     const next = Math.min(target, known, lasting, rung, tick + SLICE_TICKS);
-    if (!this.playback.advanceTo(next)) return false;
+    this.observer.begin();
+    const arrived = this.playback.advanceTo(next);
+    this.exploredTick = Math.max(this.exploredTick, this.tick);
+    if (!arrived) return false;
     if (next === known) {
       this.takeDirty();
       this.dirty.clear();

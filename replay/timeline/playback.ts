@@ -21,6 +21,8 @@ export type TimelineEvents = Pick<Trace, 'interrupts' | 'inputs' | 'coveredTo'>;
 
 export class Playback {
   readonly endTick: number;
+  /** An interrupt was accepted, as recorded. */
+  onInterrupt: ((tick: number, vector: number) => void) | undefined;
   private inputCursor = 0;
   private nextInterrupt = 0;
   private diverged: Divergence | undefined;
@@ -36,6 +38,7 @@ export class Playback {
       const expected = ticks[this.nextInterrupt];
       if (expected === tick && vectors[this.nextInterrupt] === vector) {
         this.nextInterrupt++;
+        this.onInterrupt?.(tick, vector);
         return;
       }
       this.diverged ??= {

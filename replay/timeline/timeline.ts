@@ -1,0 +1,199 @@
+/**
+ * A recorded run as something to walk through, in both directions. Where it stands is a tick: the machine as it was at the
+ * first moment of that tick.
+ *
+ * Going back is going forward: from a checkpoint, through the stretch before the present place, noting what is met; the last
+ * of it is where one wanted to go. Stretches in which nothing can have been met are left out.
+ */
+import type { Machine } from '../../engine/index.js';
+import type { Trace } from '../../traces/index.js';
+import { buildMachine } from '../build-machine.js';
+import { requireReplayable } from '../compatibility.js';
+import { TraceImages } from '../images.js';
+import { configOfTrace } from '../machine-setup.js';
+import { History, type HistoryOptions, type TravelOptions } from './history.js';
+import { PAGE_BYTES } from './page-store.js';
+import { firstAtOrAfter } from './playback.js';
+import { forwardTick, type Hit, type Stop, type StopCondition } from './stops.js';
+
+export interface TimelineOptions extends HistoryOptions {
+  /** A folder where images are looked for first, by their file name or their sha256. */
+  readonly imagesDirectory?: string | undefined;
+}
+
+/** @throws TraceError when an image is missing or has changed, or the trace is from a later version. */
+export function openTimeline(trace: Trace, options: TimelineOptions = {}): Timeline {
+  requireReplayable(trace.header.engineVersion);
+  const images = new TraceImages(trace, options.imagesDirectory);
+  try {
+    const machine = buildMachine(configOfTrace(trace.header, images, 'auto'));
+    return new Timeline(trace, new History(machine, trace, options));
+  } finally {
+    images.close();
+  }
+}
+
+export class Timeline {
+  /** Whatever is set here stops `continue` and `reverseContinue`. */
+  conditions: readonly StopCondition[] = [];
+
+  constructor(
+    readonly trace: Trace,
+    readonly history: History,
+  ) {}
+
+  /** Only for looking at: registers, memory, screen. */
+  get machine(): Machine {
+    return this.history.machine;
+  }
+  get tick(): number {
+    return this.history.tick;
+  }
+  get endTick(): number {
+    return this.history.endTick;
+  }
+
+  /** Goes to a tick; beyond the ends, to the end. @throws DivergenceError */
+  async seek(tick: number, options: TravelOptions = {}): Promise<void> {
+    await this.history.seek(tick, options);
+  }
+
+  /** One instruction, REP iteration, delivered interrupt or exception; or several. */
+  async step(count = 1, options: TravelOptions = {}): Promise<Stop> {
+    const target = this.tick + count;
+    await this.seek(target, options);
+    return { kind: target > this.endTick ? 'end' : 'stepped' };
+  }
+
+  async reverseStep(count = 1, options: TravelOptions = {}): Promise<Stop> {
+    const target = this.tick - count;
+    await this.seek(target, options);
+    return { kind: target < 0 ? 'begin' : 'stepped' };
+  }
+
+  /** Forward to the first hit of the conditions, or to the end. */
+  async continue(options: TravelOptions = {}): Promise<Stop> {
+    return this.forward(this.conditions, options);
+  }
+
+  /** Back to the last hit of the conditions before the present place, or to the beginning. */
+  async reverseContinue(options: TravelOptions = {}): Promise<Stop> {
+    return this.backward(this.conditions, options);
+  }
+
+  /** As `continue`, to the first hit of these conditions. */
+  async forward(conditions: readonly StopCondition[], options: TravelOptions = {}): Promise<Stop> {
+    const { history } = this;
+    const hits: Hit[] = [];
+    this.machine.passBreakpoint();
+    return this.observing(
+      conditions,
+      (hit) => {
+        hits.push(hit);
+        return true;
+      },
+      async () => {
+        const turn = new Turn(options);
+        while (this.tick < this.endTick) {
+          if (await turn.due(() => options.onProgress?.(this.tick, this.endTick))) return { kind: 'interrupted' };
+          history.advanceOnce(this.endTick);
+          if (hits.length > 0) return { kind: 'hit', hits: hits.filter((hit) => forwardTick(hit) === this.tick) };
+        }
+        return { kind: 'end' };
+      },
+    );
+  }
+
+  /** As `reverseContinue`, to the last hit of these conditions. */
+  async backward(conditions: readonly StopCondition[], options: TravelOptions = {}): Promise<Stop> {
+    const found = await this.lastBefore(this.tick, conditions, options);
+    if (found === 'interrupted') return { kind: 'interrupted' };
+    await this.seek(found.length === 0 ? 0 : (found[0] as Hit).tick, {});
+    return found.length === 0 ? { kind: 'begin' } : { kind: 'hit', hits: found };
+  }
+
+  /**
+   * The hits at the last tick before `tick` that has any; none if there is none. The timeline is anywhere afterwards.
+   * @param fromTick where to stop looking
+   */
+  async lastBefore(
+    tick: number,
+    conditions: readonly StopCondition[],
+    options: TravelOptions = {},
+    fromTick = 0,
+  ): Promise<readonly Hit[] | 'interrupted'> {
+    const { history } = this;
+    if (!(await history.explore(tick, options))) return 'interrupted';
+    let hits: Hit[] = [];
+    const note = (hit: Hit): boolean => {
+      if (hits[0]?.tick !== hit.tick) hits = [];
+      hits.push(hit);
+      return false;
+    };
+    return this.observing(conditions, note, async () => {
+      const turn = new Turn(options);
+      let end = tick;
+      while (end > fromTick) {
+        if (options.signal?.aborted === true) return 'interrupted';
+        const stretch = history.stretchBefore(end);
+        if (!canBeMet(conditions, stretch.frames)) {
+          end = stretch.startTick;
+          continue;
+        }
+        history.goBackFor(stretch.startTick);
+        while (this.tick < end) {
+          if (await turn.due(() => options.onProgress?.(tick - end, tick - fromTick))) return 'interrupted';
+          history.advanceOnce(end);
+        }
+        const within = hits.filter((hit) => hit.tick >= fromTick);
+        if (within.length > 0) return within;
+        end = stretch.startTick;
+      }
+      return [];
+    });
+  }
+
+  private async observing<T>(conditions: readonly StopCondition[], onHit: (hit: Hit) => boolean, body: () => Promise<T>): Promise<T> {
+    const { observer } = this.history;
+    observer.onHit = onHit;
+    observer.observe(conditions);
+    try {
+      return await body();
+    } finally {
+      observer.observe([]);
+    }
+  }
+}
+
+/** Whether anything can be met in a stretch in which no other frames than these were written; undefined: any may have been. */
+function canBeMet(conditions: readonly StopCondition[], frames: ArrayLike<number> | undefined): boolean {
+  if (frames === undefined) return true;
+  const written = (address: number, bytes: number): boolean => {
+    const index = firstAtOrAfter(frames, Math.floor(address / PAGE_BYTES));
+    return index < frames.length && (frames[index] as number) * PAGE_BYTES < address + bytes;
+  };
+  return conditions.some(
+    (condition) => condition.kind !== 'watchpoint' || condition.access !== 'write' || written(condition.address, condition.bytes),
+  );
+}
+
+/** Host time between two turns of the event loop. */
+const TURN_MS = 50;
+
+class Turn {
+  private startMs = performance.now();
+  constructor(private readonly options: TravelOptions) {}
+
+  private get aborted(): boolean {
+    return this.options.signal?.aborted === true;
+  }
+
+  /** Gives the host a turn when it is time to. @returns whether to give up */
+  async due(onProgress: () => void): Promise<boolean> {
+    if (performance.now() - this.startMs < TURN_MS) return this.aborted;
+    onProgress();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    this.startMs = performance.now();
+    return this.aborted;
+  }
+}
