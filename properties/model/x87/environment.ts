@@ -5,10 +5,11 @@
  * mode.
  */
 import { CPU_STATE } from '../../state/cpu-state.js';
-import { type Cpu, ModelException, VECTOR } from '../cpu.js';
+import type { Cpu } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
 import { initialise } from './control.js';
 import { extendedBits, extendedOfBits } from './conversions.js';
+import { inParts } from './operands.js';
 import { tagOf } from './real.js';
 import { Unit } from './unit.js';
 import { EXCEPTIONS } from './words.js';
@@ -95,21 +96,14 @@ function setEnvironment(unit: Unit, format: Format, image: bigint): void {
   unit.control = Number(words[0]! & 0xffffn);
 }
 
-/** The limit of the segment is looked at for all of the image before any page: others may find the page fault first. */
-function access<T>(cpu: Cpu, perform: (segment: number, offset: bigint) => T): T {
+function store(cpu: Cpu, image: bigint, bytes: number): void {
   const { segment, offset } = cpu.address(0);
-  try {
-    return perform(segment, offset);
-  } catch (error) {
-    if (error instanceof ModelException && (error.vector === VECTOR.gp || error.vector === VECTOR.ss))
-      cpu.undefine('x87.environment.limit');
-    throw error;
-  }
+  inParts(cpu, () => cpu.store(segment, offset, bytes, image));
 }
-const store = (cpu: Cpu, image: bigint, bytes: number): void => access(cpu, (segment, offset) => cpu.store(segment, offset, bytes, image));
 function load(cpu: Cpu, bytes: number): bigint {
   cpu.undefine('x87.environment.load');
-  return access(cpu, (segment, offset) => cpu.load(segment, offset, bytes));
+  const { segment, offset } = cpu.address(0);
+  return inParts(cpu, () => cpu.load(segment, offset, bytes));
 }
 
 /** FNSTENV masks all exceptions afterwards. */

@@ -1,5 +1,5 @@
 /** Memory operands of the x87 that operations take directly (Intel SDM volume 1, section 4.2). */
-import type { Cpu } from '../cpu.js';
+import { type Cpu, ModelException, VECTOR } from '../cpu.js';
 import { DOUBLE, type Real, realOfInteger, realOfInterchange, SINGLE } from './real.js';
 
 export type MemoryFormat = 'm32fp' | 'm64fp' | 'm16int' | 'm32int' | 'm64int';
@@ -19,4 +19,24 @@ export function readOperand(cpu: Cpu, format: MemoryFormat): Real {
     case 'm64int':
       return realOfInteger(BigInt.asIntN(64, bits));
   }
+}
+
+/**
+ * An access to more than 64 bits. The limit of the segment is looked at for all of it before any page; processors that
+ * take it in parts may find a page fault first.
+ */
+export function inParts<T>(cpu: Cpu, access: () => T): T {
+  try {
+    return access();
+  } catch (error) {
+    if (error instanceof ModelException && (error.vector === VECTOR.gp || error.vector === VECTOR.ss)) cpu.undefine('x87.parts');
+    throw error;
+  }
+}
+
+/** Faults as the store of a result would. */
+export function checkDestination(cpu: Cpu): void {
+  const check = (): void => cpu.checkWrite(0);
+  if (cpu.width(0) > 64) inParts(cpu, check);
+  else check();
 }

@@ -13,7 +13,7 @@ import {
   toInteger,
   toInterchange,
 } from './conversions.js';
-import { type MemoryFormat, readOperand } from './operands.js';
+import { checkDestination, inParts, type MemoryFormat, readOperand } from './operands.js';
 import { DOUBLE, type Extended, INDEFINITE, type Real, realOfExtended, SINGLE } from './real.js';
 import { roundFully, type StoredOutcome } from './rounding.js';
 import { computing, type Unit } from './unit.js';
@@ -33,9 +33,9 @@ const loadMemory = (format: MemoryFormat): ((cpu: Cpu) => void) =>
     const { value, exceptions } = toExtended(readOperand(unit.cpu, format));
     pushChecked(unit, value, exceptions);
   });
-const loadExtended = computing((unit) => pushChecked(unit, extendedOfBits(unit.cpu.read(0))));
+const loadExtended = computing((unit) => pushChecked(unit, extendedOfBits(inParts(unit.cpu, () => unit.cpu.read(0)))));
 const loadDecimal = computing((unit) => {
-  const { value, hasExcessDigits } = fromDecimal(unit.cpu.read(0));
+  const { value, hasExcessDigits } = fromDecimal(inParts(unit.cpu, () => unit.cpu.read(0)));
   if (hasExcessDigits) unit.cpu.undefine('x87.fbld.digits');
   pushChecked(unit, value);
 });
@@ -53,7 +53,7 @@ type Conversion = (value: Real, control: number) => StoredOutcome;
 function storeMemory(conversion: Conversion, indefinite: bigint, pops: 0 | 1): (cpu: Cpu) => void {
   const preventing = PRE_COMPUTATION | OVERFLOW | UNDERFLOW;
   return computing((unit) => {
-    unit.cpu.checkWrite(0);
+    checkDestination(unit.cpu);
     const isEmpty = unit.isEmpty(0);
     const { bits, exceptions, roundedUp } = isEmpty
       ? { bits: indefinite, exceptions: INVALID, roundedUp: false }
@@ -68,7 +68,7 @@ function storeMemory(conversion: Conversion, indefinite: bigint, pops: 0 | 1): (
 
 /** FSTP m80fp copies whatever is there. */
 const storeExtended = computing((unit) => {
-  unit.cpu.checkWrite(0);
+  checkDestination(unit.cpu);
   const isEmpty = unit.isEmpty(0);
   if (isEmpty && !unit.stackFault('underflow')) return;
   if (!isEmpty) unit.signal(0);
