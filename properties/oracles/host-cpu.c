@@ -27,7 +27,7 @@ enum { CF_ALWAYS = 0x2, TF = 0x100, IF = 0x200, RF = 0x10000, AC = 0x40000 };
 enum { FLAGS_FORBIDDEN = 0x3000 | RF | 0x20000 | 0x80000 | 0x100000 };
 enum { CR0_EM = 4, CR0_TS = 8, CR0_NE = 0x20, CR0_AM = 0x40000 };
 enum { CR4_PVI = 2, CR4_PAE = 0x20, CR4_OSFXSR = 0x200, CR4_OSXMMEXCPT = 0x400, CR4_SMEP = 0x100000 };
-enum { EFER_NXE = 0x800 };
+enum { EFER_NXE = 0x800, X87_SUMMARY = 0x80 };
 /* The first entries of the LDT are for selectors that must be right, the others for any descriptor. */
 enum { LDT_EXACT = 64, LDT_ENTRIES = 512, LDT_PROBES = 8, SEGMENT_BYTES = 24 };
 /* Descriptor bits 40-55. */
@@ -183,8 +183,11 @@ static int find_ldt_entry(uint64_t descriptor) {
 
 /* Makes an LDT entry what the case has in a segment register; `exact`: the entry that its selector names. */
 static int provide_ldt_entry(int index, int exact) {
-  const uint32_t attributes = segment_attributes(index), limit = segment_limit(index);
+  const uint32_t limit = segment_limit(index);
   const uint64_t base = segment_base(index);
+  uint32_t attributes = segment_attributes(index);
+  /* Linux has no conforming code for user processes; at CPL 3 only instructions that look at descriptors see the difference. */
+  if (attributes & CODE) attributes &= ~(uint32_t)CONFORMING_OR_DOWN;
   if (base >> 32 != 0) return REASON_SEGMENT;
   if ((attributes & ACCESS_MASK) != USER_SEGMENT || !(attributes & ACCESSED) || attributes & LONG) return REASON_SEGMENT;
   if (attributes & PAGES ? (limit & 0xfff) != 0xfff : limit > 0xfffff) return REASON_SEGMENT;
@@ -271,11 +274,14 @@ static void image_to_state(const uint8_t *from, int wide) {
   put16(STATE_X87_CONTROL, *(const uint16_t *)from);
   put16(STATE_X87_STATUS, (uint16_t)status);
   put16(STATE_X87_EMPTY, (uint8_t)~from[4]);
-  put16(STATE_X87_OPCODE, *(const uint16_t *)(from + 6) & 0x7ff);
-  /* The kernel saves in the form of 64-bit mode: the selectors are lost, and stay what they were in the case. */
-  const uint64_t mask = wide ? ~0ul : 0xffffffff;
-  put64(STATE_X87_INSTRUCTION_OFFSET, *(const uint64_t *)(from + 8) & mask);
-  put64(STATE_X87_OPERAND_OFFSET, *(const uint64_t *)(from + 16) & mask);
+  /* AMD processors save pointers and opcode only with an exception pending (APM volume 2, 11.4.4.3); the kernel saves in the
+     form of 64-bit mode, without selectors. What is not there stays as it was in the case. */
+  if (status & X87_SUMMARY) {
+    const uint64_t mask = wide ? ~0ul : 0xffffffff;
+    put16(STATE_X87_OPCODE, *(const uint16_t *)(from + 6) & 0x7ff);
+    put64(STATE_X87_INSTRUCTION_OFFSET, *(const uint64_t *)(from + 8) & mask);
+    put64(STATE_X87_OPERAND_OFFSET, *(const uint64_t *)(from + 16) & mask);
+  }
   put32(STATE_MXCSR, *(const uint32_t *)(from + 24));
   for (unsigned i = 0; i < 8; i++) {
     uint8_t *to = record + STATE_X87_REGISTERS + 16 * ((top + i) & 7);
@@ -290,20 +296,13 @@ static void unsupported(int reason) {
   result->reason = (uint8_t)reason;
 }
 
-/* Segment registers after the case. What a case loads comes from the tables of this system, not of its machine: only
-   null selectors, and faults for selectors that are in neither, mean the same in both. */
-static int selectors_to_state(uint16_t *selectors, int completed) {
+/* What a case loads into segment registers comes from the tables of this system, not of its machine: only faults, for
+   selectors that are in neither, mean the same in both. The way to the handler has cleared the RPL of null selectors
+   (SDM volume 2, IRET: return to outer privilege level). */
+static int check_selectors(const uint16_t *selectors, int completed) {
+  if (completed && shared->loaded_segments != 0) return REASON_SELECTOR;
   for (int i = ES; i <= GS; i++) {
-    const uint16_t selector = selectors[i];
-    /* The way to the handler clears the RPL of null selectors (SDM volume 2, IRET: return to outer privilege). */
-    if (is_null(selector) && is_null(host_selectors[i])) selectors[i] = host_selectors[i];
-    if (!is_null(selector) && (selector != host_selectors[i] || (completed && shared->loaded_segments >> i & 1))) return REASON_SELECTOR;
-  }
-  for (int i = ES; i <= GS; i++) {
-    if (selectors[i] == host_selectors[i]) continue;
-    uint8_t *to = record + segment_at(i);
-    __builtin_memset(to, 0, SEGMENT_BYTES);
-    __builtin_memcpy(to + 12, &selectors[i], 2);
+    if (selectors[i] != host_selectors[i] && !(is_null(selectors[i]) && is_null(host_selectors[i]))) return REASON_SELECTOR;
   }
   return REASON_NONE;
 }
@@ -364,7 +363,7 @@ void __attribute__((used, visibility("hidden"))) handle_signal(int number, sigin
     selectors[CS] = (uint16_t)registers[REG_CSGSFS];
     selectors[SS] = (uint16_t)(registers[REG_CSGSFS] >> 48);
     const int completed = rip != get64(STATE_RIP);
-    int reason = selectors_to_state(selectors, completed);
+    int reason = check_selectors(selectors, completed);
     if (reason == REASON_NONE) {
       if (number == SIGALRM) result->end = END_LIMIT;
       else exception_to_result(registers);

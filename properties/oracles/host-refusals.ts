@@ -36,6 +36,8 @@ const FEATURES: readonly (keyof typeof CpuidFeature)[] = [
 const REFUSED: readonly (readonly [string, readonly (keyof typeof Mnemonic)[]])[] = [
   ['it calls the operating system of the host', ['Syscall', 'Sysenter']],
   ['it looks at the descriptor tables of the host', ['Lar', 'Lsl', 'Verr', 'Verw']],
+  // A trap whose return address some hypervisors give wrong.
+  ['a hypervisor may answer in place of the host', ['Int1']],
   // With UMIP the kernel emulates what these would give.
   ['the kernel of the host answers in its place', ['Sgdt', 'Sidt', 'Sldt', 'Str', 'Smsw']],
 ];

@@ -387,15 +387,13 @@ describe.each([16, 32, 64] as const)('%i-bit code', (bits) => {
     expect(hostReason(HOST_REASON.segment)).toBe('a segment that a process of the host cannot have');
   });
 
-  it('loads null selectors, and nothing else', () => {
+  it('supports of segment loads the faults only', () => {
     // mov ds, eax
-    const loaded = (value: bigint) => runOne(bits, [0x8e, 0xd8], ({ state }) => (state.registers[0] = value));
-    const none = loaded(2n);
-    expect(ended(none)).toEqual(normal(2));
-    expect(none.state.segmentSelector(DS)).toBe(0);
-    expect(none.state.segmentAttributes(DS)).toBe(0);
-    expect(loaded(0x2bn)).toMatchObject(unsupported(HOST_REASON.selector));
-    expect(loaded(0x63n)).toMatchObject(unsupported(HOST_REASON.selector));
+    const loaded = (value: bigint) =>
+      runOne(bits, [0x8e, 0xd8], ({ state }) => {
+        state.registers[0] = value;
+      });
+    for (const known of [2n, 0x2bn, 0x63n]) expect(loaded(known)).toMatchObject(unsupported(HOST_REASON.selector));
     expect(ended(loaded(0x1230n))).toEqual(exception(VECTOR.gp, 0x1230, 0));
   });
 
@@ -457,6 +455,18 @@ describe('segments', () => {
     expect(ended(stored(0x40f7, 0xff, 0xffn))).toEqual(exception(VECTOR.gp, 0, 0));
     expect(ended(stored(0x40f7, 0xff, 0x100n))).toEqual(normal(2));
     expect(ended(stored(0x40f1, 0xff, 4n))).toEqual(exception(VECTOR.gp, 0, 0));
+  });
+
+  it('32-bit code: execute-only and conforming code', () => {
+    // mov eax, cs:[esi]
+    const read = (attributes: number) =>
+      runOne(32, [0x2e, 0x8b, 0x06], ({ state }) => {
+        state.setSegment(CS, 0x0f, 0n, FLAT, attributes);
+        state.registers[6] = BigInt(DATA);
+      });
+    expect(ended(read(0xc0ff))).toEqual(normal(3));
+    expect(read(0xc0ff).state.segmentAttributes(CS)).toBe(0xc0ff);
+    for (const executeOnly of [0xc0f9, 0xc0fd]) expect(ended(read(executeOnly))).toEqual(exception(VECTOR.gp, 0, 0));
   });
 
   it('takes many different segments in one batch', () => {

@@ -7,12 +7,12 @@
  * - error codes of page faults: the bit for fetches only where EFER.NXE (with PAE) or CR4.SMEP is set, as it would be;
  * - CR0.TS, CR0.EM, missing CR4.OSFXSR or OSXMMEXCPT, breakpoints in DR7: unsupported. With AC set, CR0.AM must be;
  * - DR6 of a debug exception, and the interrupt shadow: as they were before the case (no shadow);
- * - selectors of the x87's pointers: as before the case. What code stores of them is the processor's;
+ * - pointers and opcode of the x87: as before the case unless an exception is pending, their selectors always. What code
+ *   stores of them is the processor's;
  * - other segments than Linux's flat ones come from an LDT. Their selectors are replaced by others unless the code
  *   stores selectors: then they must be what the host has (2Bh, 23h in 32-bit code, 33h in 64-bit code, all flat; 7 + 8n
  *   with n < 64 for any descriptor; null);
- * - segment loads are supported as far as they load null selectors (then reported with RPL 0: the host cannot see it), or
- *   fault for selectors that no table has;
+ * - of segment loads only the faults are supported, for selectors that no table has; what follows a load is not;
  * - END.limit comes after some milliseconds, at no particular tick.
  */
 import { readSync, writeSync } from 'node:fs';
