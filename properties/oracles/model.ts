@@ -136,9 +136,8 @@ function leave({ processor: { state, memory }, windows }: Bench, number: number,
 function runUser({ processor, environment }: Bench, tickLimit: number): ModelException | undefined {
   while (environment.tick < tickLimit) {
     let exception = processor.executeOne();
-    // A trap comes behind an instruction that is complete.
-    if (exception === undefined || exception.kind === 'trap') environment.tick++;
     if (exception === undefined) {
+      environment.tick++;
       if (processor.debugTrap === 0) continue;
       exception = new ModelException(VECTOR.db, undefined, BigInt(processor.debugTrap), 'trap');
     }
