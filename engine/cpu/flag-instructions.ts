@@ -28,7 +28,7 @@ function sti(cpu: Cpu): void {
   const flag = interruptFlag(cpu);
   const { eflags } = state;
   if (flag === EFLAG.vif && eflags & EFLAG.vip) throw generalProtection(0);
-  if (flag === EFLAG.if && !(eflags & EFLAG.if)) cpu.inhibitInterrupts();
+  if (flag === EFLAG.if && !(eflags & EFLAG.if)) cpu.inhibitInterrupts(false);
   state.eflags = eflags | flag;
 }
 

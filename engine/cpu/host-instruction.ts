@@ -72,7 +72,7 @@ export interface Cpu {
   readonly tick: number;
   readonly nowNs: number;
   /** Interrupts are inhibited after the instruction that is under way (STI, MOV SS, POP SS). */
-  inhibitInterrupts(): void;
+  inhibitInterrupts(debugTraps: boolean): void;
   /** HLT: stop executing until an interrupt. */
   halt(): void;
   /** Exceptions, those of INT3, INTO and INT1 included, stop the processor instead of being delivered. */

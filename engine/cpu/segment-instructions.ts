@@ -23,7 +23,7 @@ function movToSegment(cpu: Cpu, instruction: HostInstruction): void {
   if (index === layout.CS) throw invalidOpcode();
   const segment = prepareSegment(cpu, index, readOperand(cpu, instruction, 16));
   cpu.state.writeSegment(index, segment);
-  if (index === layout.SS) cpu.inhibitInterrupts();
+  if (index === layout.SS) cpu.inhibitInterrupts(true);
   cpu.modeChanged();
 }
 
@@ -37,7 +37,7 @@ function popSegment(cpu: Cpu, instruction: HostInstruction): void {
   const segment = prepareSegment(cpu, index, reader.pop(instruction.operandSize >>> 3) & 0xffff);
   reader.commit();
   cpu.state.writeSegment(index, segment);
-  if (index === layout.SS) cpu.inhibitInterrupts();
+  if (index === layout.SS) cpu.inhibitInterrupts(true);
   cpu.modeChanged();
 }
 
