@@ -130,8 +130,9 @@ function deliver(cpu: Cpu, first: Event, firstVector: number | undefined): Deliv
   const { state } = cpu;
   let event = first;
   let vector = firstVector;
-  // STI and MOV SS shelter one instruction only.
+  // STI and MOV SS shelter one instruction only; HLT waits for any interrupt or debug exception.
   state.setU32(CPU_STATE.interruptShadow, 0);
+  state.setU32(CPU_STATE.halted, 0);
   for (let length = 0; length < LONGEST_CHAIN; length++) {
     before.copyFrom(state);
     let met: ModelException;
@@ -170,7 +171,7 @@ function eventOf({ vector, errorCode, kind }: ModelException, flags: number, ip:
 export function deliverException(cpu: Cpu, exception: ModelException): Delivery {
   recordException(cpu.state, exception);
   // RF has served the instruction that faults; its saved image is set anyway, but for that of a double fault.
-  cpu.state.flags &= ~FLAG.rf;
+  if (exception.kind === 'fault') cpu.state.flags &= ~FLAG.rf;
   return deliver(cpu, eventOf(exception, cpu.state.flags, Number(cpu.nextIp)), exception.vector);
 }
 
