@@ -1,7 +1,7 @@
-/** One instruction or a few in the model, at CPL 3 in the user arena, for tests that know the outcome. */
+/** One instruction or a few in an oracle, the model unless another is given, at CPL 3 in the user arena, for tests that know the outcome. */
 import { policiesOf } from '../../compare/excuse.js';
 import { modelOracle } from '../../oracles/model.js';
-import { type CodeBits, createOutcomes } from '../../oracles/oracle.js';
+import { type CodeBits, createOutcomes, type Oracle } from '../../oracles/oracle.js';
 import { BACKGROUND_BYTE, USER_CR3, USER_RECORD_BYTES, USER_WINDOWS } from '../../state/arena.js';
 import { CPU_STATE, CPU_STATE_BYTES, CpuState, CS, REGISTER_NAMES } from '../../state/cpu-state.js';
 
@@ -56,9 +56,9 @@ const namesOf = (word: number): string =>
     .map(([name]) => name)
     .join(' ');
 
-const oracle = modelOracle();
+const model = modelOracle();
 
-export function run({ bits, code, registers = {}, flags = '', memory = '', set }: Setup): Result {
+export function run({ bits, code, registers = {}, flags = '', memory = '', set }: Setup, oracle: Oracle = model): Result {
   const record = new Uint8Array(USER_RECORD_BYTES).fill(BACKGROUND_BYTE);
   record.fill(0, 0, CPU_STATE_BYTES);
   const state = new CpuState(record.buffer);
