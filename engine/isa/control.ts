@@ -77,9 +77,10 @@ function countDown(c: Context): Int {
 const loopWhile =
   (zero: boolean | undefined): Semantics =>
   (c) => {
+    const before = c.let(c.wide(layout.ECX));
     const counted = countDown(c).ne(0);
     const holds = zero === undefined ? counted : counted.and(zero ? c.flags.zf() : c.flags.zf().xor(1));
-    c.f.if(holds, () => c.jumpRelative());
+    c.f.if(holds, () => c.jumpRelative(() => c.setWide(layout.ECX, before)));
   };
 const jumpIfCounterZero: Semantics = (c) => {
   const counter = c.narrowed(c.wide(layout.ECX));

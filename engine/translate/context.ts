@@ -77,8 +77,11 @@ export abstract class Context {
   abstract leaveFault(): void;
   /** Ends the block: goes on at an offset in CS (already masked to the operand size). Ends the code path. */
   abstract jump(target: Int): void;
-  /** Like `jump`, for a target that is a constant distance away and may be linked. */
-  abstract jumpRelative(): void;
+  /**
+   * Like `jump`, for a target that is a constant distance away and may be linked. #GP(0) when it lies beyond the code segment:
+   * then `undo` what the instruction has done.
+   */
+  abstract jumpRelative(undo?: () => void): void;
   /** Ends the block and gives the machine a chance to look at interrupts and devices, then goes on at `target`. */
   abstract leave(target: I32): void;
   /** Leaves the instruction to its host semantics; nothing may have changed. Ends the code path. */

@@ -53,7 +53,9 @@ export function buildInterpreter(map: OpcodeMap, extend: (module: ModuleBuilder)
           f.emit(store32(ZERO, target, layout.EIP));
           f.return(I32.of(STATUS.jump));
         },
-        jumpRelative: (target) => {
+        jumpRelative: (to, check) => {
+          const target = f.let(to);
+          check(target);
           f.emit(store32(ZERO, target, layout.EIP));
           f.return(I32.of(STATUS.jump));
         },
@@ -260,10 +262,11 @@ function buildRun(f: FunctionBuilder, map: OpcodeMap, long: boolean, runtime: Ru
             f.set(target, to);
             f.br(labels.jump);
           },
-          jumpRelative: (to) => {
+          jumpRelative: (to, check) => {
             f.set(next, load32(rec, RECORD.link));
             f.brIf(next.get(), labels.enter);
             f.set(target, to);
+            check(target.get());
             // Only branches within the page are linked; the immediate is the target's offset in the page.
             f.brIf(load32(rec, RECORD.immediate).geU(0x1000), labels.jump);
             f.set(next, f.callValue(runtime.resolveLinked, TYPE_I32, target.get(), rec));

@@ -13,7 +13,8 @@ import type { Runtime } from './runtime.js';
 export interface Exits {
   fault(): void;
   jump(target: I32): void;
-  jumpRelative(target: I32): void;
+  /** `check` the target unless it was checked when the branch was linked. */
+  jumpRelative(target: I32, check: (target: I32) => void): void;
   leave(target: I32): void;
   /** Leaves with EIP as it is in its cell. */
   outside(): void;
@@ -92,8 +93,10 @@ export class RecordContext extends Context {
     if (!this.form.long) return this.maskedTarget(load32(load0(), layout.CODE_PAGE_EIP).add(this.immediate));
     return this.maskedTarget((this.nextOffset() as I64).add(load32(this.record, RECORD.displacement).toI64S()));
   }
-  jumpRelative(): void {
-    this.exits.jumpRelative(this.below4GiB(this.relativeTarget()));
+  jumpRelative(undo?: () => void): void {
+    this.exits.jumpRelative(this.below4GiB(this.relativeTarget()), (target) => {
+      if (!this.form.long) this.requireTarget(target, undo);
+    });
   }
   leave(target: I32): void {
     this.exits.leave(target);
