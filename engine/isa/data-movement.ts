@@ -58,10 +58,20 @@ const exchangeAndAdd: Semantics = (c) => {
   c.write(0, result);
 };
 
-/** CMPXCHG writes the destination in any case (with its old value when they differ). */
+/** CMPXCHG writes memory in any case (with its old value when they differ), a register only when they are equal. */
 const compareAndExchange: Semantics = (c) => {
   const source = c.let(c.read(1));
   const accumulator = c.let(zeroExtended(c.register(EAX, c.size), c.size));
+  if (!c.isMemory(0)) {
+    const old = c.let(c.read(0));
+    c.flags.sub(accumulator, old, c.let(accumulator.sub(old)), c.size);
+    c.f.if(
+      old.eq(accumulator),
+      () => c.write(0, source),
+      () => c.setRegister(EAX, c.size, old),
+    );
+    return;
+  }
   c.modify(0, (old) => {
     const difference = c.let(accumulator.sub(old));
     c.flags.sub(accumulator, old, difference, c.size);
