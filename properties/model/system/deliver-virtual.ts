@@ -43,11 +43,10 @@ export function deliverToProgram(cpu: Cpu, { vector, flags, ip }: Event): void {
   const trusted = cpu.iopl === 3;
   const virtual = (flags & ~(FLAG.if | FLAG.iopl)) | FLAG.iopl | (flags & FLAG.vif ? FLAG.if : 0);
   const entry = Number(cpu.loadSystem(BigInt(vector * 4), 4));
-  const frame = new Frame(cpu, presentStack(state), stackPointer(cpu), false);
+  const frame = new Frame(cpu, presentStack(state), stackPointer(cpu), 0);
   frame.push(2, trusted ? flags : virtual);
   frame.push(2, state.segmentSelector(CS));
   frame.push(2, ip);
-  frame.requireRoom(0);
   frame.write();
   setStackPointer(cpu, frame.pointer);
   loadParagraph(cpu, CS, entry >>> 16);

@@ -47,11 +47,10 @@ const isProgrammed = (kind: EventKind): boolean => kind === 'int' || kind === 'i
 function deliverReal(cpu: Cpu, { vector, flags, ip }: Event): void {
   const { state } = cpu;
   if (vector * 4 + 3 > state.u32(CPU_STATE.idtrLimit)) fault(VECTOR.gp, 0);
-  const frame = new Frame(cpu, presentStack(state), stackPointer(cpu), false);
+  const frame = new Frame(cpu, presentStack(state), stackPointer(cpu), 0);
   frame.push(2, flags);
   frame.push(2, state.segmentSelector(CS));
   frame.push(2, ip);
-  frame.requireRoom(0);
   const entry = cpu.loadSystem(linear(state.u64(CPU_STATE.idtrBase) + BigInt(vector * 4)), 4);
   const offset = Number(entry & 0xffffn);
   // Policy `interrupt.real-limit`: the limit of CS stays what it was, and the handler must lie within it.

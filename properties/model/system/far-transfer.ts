@@ -41,10 +41,9 @@ function indirect(cpu: Cpu): Target {
 
 /** Frame of a CALL to the same stack: CS, then the offset of the next instruction. */
 function returnFrame(cpu: Cpu, bytes: number): Frame {
-  const frame = new Frame(cpu, presentStack(cpu.state), stackPointer(cpu), false);
+  const frame = new Frame(cpu, presentStack(cpu.state), stackPointer(cpu), 0);
   frame.push(bytes, cpu.state.segmentSelector(CS));
   frame.push(bytes, Number(cpu.nextIp));
-  frame.requireRoom(0);
   return frame;
 }
 
@@ -131,14 +130,13 @@ function callInnerRing(cpu: Cpu, gate: Descriptor, code: Descriptor): void {
   const { selector, pointer } = innerStack(cpu, code.dpl, 0);
   const stack = checkStackSegment(cpu, selector, code.dpl, VECTOR.ts, 0);
   const bytes = gate.gateIs32 ? 4 : 2;
-  const frame = new Frame(cpu, stack, pointer, true);
+  const frame = new Frame(cpu, stack, pointer, selectorError(selector, 0), true);
   frame.push(bytes, state.segmentSelector(SS));
   frame.push(bytes, stackPointer(cpu));
   const parameters = readParameters(cpu, gate.parameterCount, bytes);
   for (const parameter of parameters) frame.push(bytes, parameter);
   frame.push(bytes, state.segmentSelector(CS));
   frame.push(bytes, Number(cpu.nextIp));
-  frame.requireRoom(selectorError(selector, 0));
   if (gate.gateOffset > code.limit) fault(VECTOR.gp, 0);
   frame.write();
   setAccessed(cpu, stack);

@@ -54,9 +54,8 @@ function pushReturn(cpu: Cpu, frame: Frame, bytes: number, { flags, ip, errorCod
 }
 
 function enterSameRing(cpu: Cpu, gate: Descriptor, code: Descriptor, event: Event, ext: number): void {
-  const frame = new Frame(cpu, presentStack(cpu.state), stackPointer(cpu), false);
+  const frame = new Frame(cpu, presentStack(cpu.state), stackPointer(cpu), ext);
   pushReturn(cpu, frame, gate.gateIs32 ? 4 : 2, event);
-  frame.requireRoom(ext);
   if (gate.gateOffset > code.limit) fault(VECTOR.gp, ext);
   frame.write();
   setAccessed(cpu, code);
@@ -71,13 +70,12 @@ function enterInnerRing(cpu: Cpu, gate: Descriptor, code: Descriptor, event: Eve
   const { selector, pointer } = innerStack(cpu, cpl, ext);
   const stack = checkStackSegment(cpu, selector, cpl, VECTOR.ts, ext);
   const bytes = gate.gateIs32 ? 4 : 2;
-  const frame = new Frame(cpu, stack, pointer, true);
+  const frame = new Frame(cpu, stack, pointer, selectorError(selector, ext), true);
   const virtual = cpu.virtual8086;
   if (virtual) for (const index of [GS, FS, DS, ES]) frame.push(bytes, state.segmentSelector(index));
   frame.push(bytes, state.segmentSelector(SS));
   frame.push(bytes, stackPointer(cpu));
   pushReturn(cpu, frame, bytes, event);
-  frame.requireRoom(selectorError(selector, ext));
   if (gate.gateOffset > code.limit) fault(VECTOR.gp, ext);
   frame.write();
   setAccessed(cpu, stack);

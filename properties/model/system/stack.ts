@@ -1,5 +1,5 @@
 /**
- * Frames on a stack, checked as a whole before anything of them is written: the present stack, or one of an inner ring that
+ * Frames on a stack, checked word by word before anything of them is written: the present stack, or one of an inner ring that
  * is about to be entered (SDM volume 3, 5.8.5 and 6.12.1).
  */
 import { CPU_STATE, type CpuState, SS } from '../../state/cpu-state.js';
@@ -38,12 +38,16 @@ export class Frame {
   private readonly values: { readonly value: number; readonly bytes: number; readonly offset: number }[] = [];
   private offset: number;
 
-  /** @param inner whether this is the stack of a ring inside the present one, written as a supervisor */
+  /**
+   * @param errorCode of the #SS of a word outside the limit
+   * @param inner whether this is the stack of a ring inside the present one, written as a supervisor
+   */
   constructor(
     private readonly cpu: Cpu,
     private readonly segment: StackSegment,
     private readonly start: number,
-    private readonly inner: boolean,
+    private readonly errorCode: number,
+    private readonly inner = false,
   ) {
     this.offset = wrap(segment, start);
   }
@@ -55,20 +59,24 @@ export class Frame {
 
   push(bytes: number, value: number): void {
     this.offset = wrap(this.segment, this.offset - bytes);
+    if (!insideLimit(this.segment, this.offset, bytes)) fault(VECTOR.ss, this.errorCode);
+    this.checkPages(this.offset, bytes);
     this.values.push({ value, bytes, offset: this.offset });
   }
 
-  /** #SS with this error code unless all of it is inside the limit. */
-  requireRoom(errorCode: number): void {
-    for (const { offset, bytes } of this.values) if (!insideLimit(this.segment, offset, bytes)) fault(VECTOR.ss, errorCode);
-  }
-
-  /** Page faults of all words come before the first write. */
-  write(): void {
-    for (const { offset, bytes } of this.values) {
+  /** Policy `frame.order`: a page fault comes before whatever else may be wrong behind this word. */
+  private checkPages(offset: number, bytes: number): void {
+    try {
       if (this.inner) this.cpu.checkStoreSystem(this.linear(offset), bytes);
       else this.cpu.checkStore(SS, BigInt(offset), bytes);
+    } catch (thrown) {
+      this.cpu.undefine('frame.order');
+      throw thrown;
     }
+  }
+
+  /** After all checks. */
+  write(): void {
     for (const { offset, bytes, value } of this.values) {
       const data = BigInt.asUintN(bytes * 8, BigInt(value));
       if (this.inner) this.cpu.storeSystem(this.linear(offset), bytes, data);

@@ -87,11 +87,12 @@ function readTask(cpu: Cpu, base: number, is32: boolean): Task {
   const layout = is32 ? TSS32 : TSS16;
   const at = (offset: number, bytes: number): number => Number(cpu.loadSystem(linear(BigInt(base + offset)), bytes));
   const { bytes } = layout;
+  // Policy `task.order`: which of several missing pages is found first.
+  const segments = [0, 1, 2, 3, 4, 5].map((i) => (i < layout.segmentCount ? at(layout.segments + i * bytes, 2) : 0));
   const cr3 = is32 ? at(TSS32_CR3, 4) : undefined;
   const ip = at(layout.ip, bytes);
   const flags = at(layout.flags, bytes);
   const registers = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => at(layout.registers + i * bytes, bytes) + (is32 ? 0 : UPPER_HALF));
-  const segments = [0, 1, 2, 3, 4, 5].map((i) => (i < layout.segmentCount ? at(layout.segments + i * bytes, 2) : 0));
   const ldt = at(layout.ldt, 2);
   const trap = is32 && (at(TSS32_TRAP, 2) & 1) !== 0;
   return { cr3, ip, flags, registers, segments, ldt, trap };
@@ -246,9 +247,8 @@ export function enterTaskGate(cpu: Cpu, gate: Descriptor, event: Event, ext: num
   const { errorCode } = event;
   if (errorCode !== undefined) {
     asNewTask(() => {
-      const frame = new Frame(cpu, presentStack(cpu.state), stackPointer(cpu), false);
+      const frame = new Frame(cpu, presentStack(cpu.state), stackPointer(cpu), ext);
       frame.push(taskIs32(cpu) ? 4 : 2, errorCode);
-      frame.requireRoom(ext);
       frame.write();
       setStackPointer(cpu, frame.pointer);
     });
