@@ -61,7 +61,7 @@ function cacheFolder(): string {
 }
 
 /** The path of the helper's program. Throws an error of one line where there cannot be one. */
-export function buildHelper(): string {
+function buildHelper(): string {
   const refusal = hostRefusal();
   if (refusal !== undefined) throw new Error(refusal);
   const source = sourcePath();
