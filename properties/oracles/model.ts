@@ -13,8 +13,9 @@ import {
   deliverSoftwareInterrupt,
   recordException,
 } from '../model/system/deliver.js';
-import { ARENA_BYTES, BACKGROUND_BYTE, fillUserMemory, type Window, windowsBytes } from '../state/arena.js';
+import { ARENA_BYTES, fillUserMemory, type Window, windowsBytes } from '../state/arena.js';
 import { CPU_STATE, CPU_STATE_BYTES } from '../state/cpu-state.js';
+import { fillSystemMemory } from '../state/system-arena.js';
 import { type Arena, type CaseBatch, END, type OfferedInterrupt, type Oracle, type Outcomes } from './oracle.js';
 
 /** There is no IDT in the user arena: breakpoint and overflow end a case behind their instruction, INT n cannot be used. */
@@ -49,8 +50,9 @@ interface Bench {
 }
 
 function createBench(arena: Arena, windows: readonly Window[]): Bench {
-  const background = new Uint8Array(ARENA_BYTES).fill(BACKGROUND_BYTE);
+  const background = new Uint8Array(ARENA_BYTES);
   if (arena === 'user') fillUserMemory(background);
+  else fillSystemMemory(background);
   const environment = new CaseEnvironment();
   const events = arena === 'user' ? USER_EVENTS : SYSTEM_EVENTS;
   return { windows, environment, processor: new Processor(new PhysicalMemory(background, windows), environment, events, OPCODES) };
