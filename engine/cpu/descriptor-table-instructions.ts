@@ -52,12 +52,13 @@ const storeTable =
   (register: TableRegister): HostSemantics =>
   (cpu, instruction) => {
     if (!instruction.memory) throw invalidOpcode();
-    const bytes = cpu.state.longCode ? 10 : 6;
-    const linear = cpu.linear(instruction.segment, instruction.offset, bytes, true);
-    cpu.memory.probeWrite(linear, bytes);
+    const baseBytes = cpu.state.longCode ? 8 : 4;
+    const linear = cpu.linear(instruction.segment, instruction.offset, 2 + baseBytes, true);
+    cpu.memory.probeWrite(linear, 2);
+    cpu.memory.probeWrite((linear + 2) >>> 0, baseBytes);
     cpu.memory.write16(linear, cpu.state.get32(register.limit));
     cpu.memory.write32((linear + 2) >>> 0, cpu.state.get32(register.base));
-    if (bytes === 10) cpu.memory.write32(linear + 6, cpu.state.get32(register.base + 4));
+    if (baseBytes === 8) cpu.memory.write32(linear + 6, cpu.state.get32(register.base + 4));
   };
 
 /** A system segment from the GDT, of a type out of `types`, present. */

@@ -7,7 +7,6 @@
  * on ("unreal mode"); access rights are not looked at in real mode.
  */
 
-import { pageAbsent } from '../mmu/page-fault.js';
 import {
   type Descriptor,
   descriptorPrivilege,
@@ -55,14 +54,10 @@ export function longLinear(cpu: Cpu, segment: number, address: bigint, bytes: nu
   }
   if (alignment === 0) return 0;
   if (address & BigInt(alignment - 1)) throw new GuestException(VECTOR.generalProtection, 0);
-  const access = { write, user: cpu.state.cpl === 3, fetch: false };
-  if (address < 0n || address >= FOUR_GIB) throw pageAbsent(cpu.state, address, access);
   const linear = Number(address);
-  if (last >= FOUR_GIB) {
-    // The page in front of the end faults first.
-    if (write) cpu.memory.probeWrite(linear, 1);
-    else cpu.memory.probeRead(linear, 1);
-    throw pageAbsent(cpu.state, FOUR_GIB, access);
+  if (address < 0n || last >= FOUR_GIB) {
+    if (write) cpu.memory.probeWrite(linear, bytes);
+    else cpu.memory.probeRead(linear, bytes);
   }
   return linear;
 }

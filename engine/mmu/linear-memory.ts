@@ -6,9 +6,12 @@ import type { LinearMemory } from '../cpu/host-instruction.js';
 import { FRAMES } from '../cpu/layout.js';
 import { type CpuState, CR4 } from '../cpu/state.js';
 import type { AccessSize } from '../devices/device.js';
-import type { Access, Paging } from './paging.js';
+import { type Access, pageAbsent } from './page-fault.js';
+import type { Paging } from './paging.js';
 import { FRAME, type PhysicalMemory } from './physical-memory.js';
 import type { Tlb } from './tlb.js';
+
+const FOUR_GIB = 0x1_0000_0000;
 
 /** Looks at every data access while watchpoints or alignment checks are on. */
 export type AccessCheck = (linear: number, bytes: number, write: boolean, user: boolean) => void;
@@ -24,6 +27,7 @@ export class Mmu {
 
   /** Physical address of a linear address; fills the TLB. @throws GuestException #PF */
   translate(linear: number, access: Access): number {
+    if (linear < 0 || linear >= FOUR_GIB) throw pageAbsent(this.state, BigInt(linear), access);
     const translation = this.paging.walk(linear, access);
     this.tlb.markTables(linear, translation, (this.state.cr4 & CR4.pae) !== 0);
     const physical = translation.page + (linear & 0xfff);
@@ -111,7 +115,8 @@ export class Mmu {
     this.accessCheck?.(linear, bytes, access.write, access.user);
     const first = Math.min(bytes, 0x1000 - (linear & 0xfff));
     this.translate(linear, access);
-    if (first < bytes) this.translate((linear + first) >>> 0, access);
+    // Only 64-bit code has addresses behind the last of 32 bits.
+    if (first < bytes) this.translate(this.state.longCode ? linear + first : (linear + first) >>> 0, access);
   }
 }
 
@@ -191,7 +196,9 @@ export class PrivilegedMemory implements LinearMemory {
   }
   probeWrite(linear: number, bytes: number): void {
     const user = this.isUser();
-    if (this.quick(linear, bytes, true, user) === 0) this.mmu.probeWrite(linear, bytes, user);
+    // The TLB knows nothing of addresses of more than 32 bits.
+    const known = linear >= 0 && linear < FOUR_GIB && this.quick(linear, bytes, true, user) !== 0;
+    if (!known) this.mmu.probeWrite(linear, bytes, user);
   }
   probeRead(linear: number, bytes: number): void {
     this.mmu.probe(linear, bytes, { write: false, user: this.isUser(), fetch: false });
