@@ -195,7 +195,7 @@ export class Decoder {
     this.index = ZERO_OFFSET;
     this.scale = 0;
     this.displacement = 0;
-    // Without an immediate: ModRM, which x87 instructions report in FOP.
+    // Without an immediate: ModRM, and above it the segment of the operand, which x87 instructions report in FOP and FDS.
     this.immediate = Math.max(modRm, 0);
     this.segment = DS;
     this.ripRelative = false;
@@ -209,6 +209,7 @@ export class Decoder {
       if (this.addressSize === 64) this.immediate = this.next32();
     }
     if (segmentOverride >= 0) this.segment = segmentOverride;
+    if (memory && modRm >= 0) this.immediate |= this.segment << 8;
     this.addressing = long ? this.longAddressing() : this.addressingOf(mode);
 
     this.reg = this.regNumber;

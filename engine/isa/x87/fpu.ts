@@ -2,9 +2,9 @@
  * What x87 instructions in generated code are made of: the register stack, exceptions and their unmasked response, the
  * pointers to the last instruction (Intel SDM volume 1, sections 8.1 and 8.4 to 8.7).
  *
- * Policy: the last opcode (FOP) is recorded when an exception is unmasked, as the Pentium 4 does. The operand selector
- * (FDS) of a flat segment is that of DS. With CR0.NE clear an unmasked exception leaves generated code, so that the
- * machine sees FERR#, and a waiting instruction is tried again, tick by tick, until the exception is gone (error-line.ts).
+ * Policy: the last opcode (FOP) is recorded when an exception is unmasked, as the Pentium 4 does. With CR0.NE clear an
+ * unmasked exception leaves generated code, so that the machine sees FERR#, and a waiting instruction is tried again, tick
+ * by tick, until the exception is gone (error-line.ts).
  */
 import { VECTOR } from '../../cpu/exceptions.js';
 import * as layout from '../../cpu/layout.js';
@@ -14,7 +14,6 @@ import type { Context } from '../../translate/context.js';
 import type { FunctionReference, Local } from '../../wasm/function-builder.js';
 import { load16U, load64, store16, store64 } from '../../wasm/memory-access.js';
 import { I32, I64, select, type TYPE_I32, type TYPE_I64, type Value } from '../../wasm/values.js';
-import { ADDRESSING } from '../record.js';
 import { ERROR_PENDING, STATUS } from './status.js';
 
 /** An 80-bit value; both parts may be evaluated any number of times. */
@@ -80,10 +79,9 @@ export class Fpu {
     else c.setCell32(layout.X87_INSTRUCTION_OFFSET, c.eip());
     c.setCell32(layout.X87_INSTRUCTION_SELECTOR, selector(layout.CS));
     if (!c.form.memory) return;
-    const flags = c.let(c.addressingFlags());
     c.setWide(layout.X87_OPERAND_OFFSET, c.narrowed(c.effectiveAddress()));
-    const segment = c.form.long ? flags.and(ADDRESSING.segment) : select(flags, flags.and(ADDRESSING.segment), I32.of(layout.DS));
-    c.setCell32(layout.X87_OPERAND_SELECTOR, selector(segment));
+    // The addressing flags do not name a flat segment; the record does, above ModRM.
+    c.setCell32(layout.X87_OPERAND_SELECTOR, selector(c.immediate.shrU(8).and(7)));
   }
 
   // --- registers ------------------------------------------------------------------------------------------------

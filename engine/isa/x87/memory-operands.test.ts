@@ -1,9 +1,9 @@
-/** Faults of x87 memory operands that a processor was asked about: unmasked exceptions, alignment checks. */
+/** Memory operands of the x87, as a processor was asked: faults with unmasked exceptions, alignment checks; and FDS. */
 import { describe, expect, test } from 'vitest';
 import { engineOracle } from '../../../properties/oracles/engine.js';
 import { createOutcomes } from '../../../properties/oracles/oracle.js';
 import { BACKGROUND_BYTE, USER_CR3, USER_RECORD_BYTES, USER_WINDOWS } from '../../../properties/state/arena.js';
-import { CPU_STATE, CPU_STATE_BYTES, CpuState, CS } from '../../../properties/state/cpu-state.js';
+import { CPU_STATE, CPU_STATE_BYTES, CpuState, CS, DS, ES, GS, SS } from '../../../properties/state/cpu-state.js';
 
 const ABSENT = 0x30000;
 const READ_ONLY = 0x24000;
@@ -22,11 +22,15 @@ interface Case {
 }
 
 /** ST(0) is a signalling NaN, ST(1) very large, ST(2) very small. */
-function run({ code, address, control, checksAlignment }: Case): { vector: number; errorCode: number; status: number } {
+function run({ code, address, control, checksAlignment }: Case): {
+  vector: number;
+  errorCode: number;
+  status: number;
+  dataSelector: number;
+} {
   const records = new Uint8Array(USER_RECORD_BYTES);
   const state = new CpuState(records.buffer);
-  for (let index = 0; index < 6; index++)
-    state.setSegment(index, index === CS ? 0x1b : 0x23, 0n, 0xffff_ffff, index === CS ? 0xc0fb : 0xc0f3);
+  for (let index = 0; index < 6; index++) state.setSegment(index, index * 8 + 3, 0n, 0xffff_ffff, index === CS ? 0xc0fb : 0xc0f3);
   records.fill(BACKGROUND_BYTE, CPU_STATE_BYTES);
   records.set(code, CPU_STATE_BYTES);
   state.rip = BigInt(USER_WINDOWS[0]!.address);
@@ -44,7 +48,12 @@ function run({ code, address, control, checksAlignment }: Case): { vector: numbe
   const outcomes = createOutcomes(1, USER_RECORD_BYTES);
   engineOracle('auto').run({ arena: 'user', bits: 32, windows: USER_WINDOWS, count: 1, records, tickLimit: 10 }, outcomes);
   const after = new CpuState(outcomes.records.buffer as ArrayBuffer);
-  return { vector: outcomes.vectors[0]!, errorCode: outcomes.errorCodes[0]!, status: after.u16(CPU_STATE.x87Status) };
+  return {
+    vector: outcomes.vectors[0]!,
+    errorCode: outcomes.errorCodes[0]!,
+    status: after.u16(CPU_STATE.x87Status),
+    dataSelector: after.u16(CPU_STATE.x87OperandSelector),
+  };
 }
 
 describe('a store that an unmasked exception keeps back faults all the same', () => {
@@ -56,8 +65,8 @@ describe('a store that an unmasked exception keeps back faults all the same', ()
     { name: 'FST m32, UE', code: [0xd9, 0xf7, 0xd9, 0xf7, 0xd9, 0x10], masks: ~16, status: 2 << 11 },
   ])('$name', ({ code, masks, status }) => {
     const control = ALL_MASKED & masks;
-    expect(run({ code, address: ABSENT, control })).toEqual({ vector: PAGE_FAULT, errorCode: 6, status });
-    expect(run({ code, address: READ_ONLY, control })).toEqual({ vector: PAGE_FAULT, errorCode: 7, status });
+    expect(run({ code, address: ABSENT, control })).toMatchObject({ vector: PAGE_FAULT, errorCode: 6, status });
+    expect(run({ code, address: READ_ONLY, control })).toMatchObject({ vector: PAGE_FAULT, errorCode: 7, status });
   });
 });
 
@@ -83,4 +92,13 @@ describe('alignment checks', () => {
   ])('$name', ({ code, offsets }) => {
     expect(refused(code)).toEqual(offsets);
   });
+});
+
+test.each([
+  { name: 'DS', code: [0xd9, 0x00], segment: DS },
+  { name: 'ES by prefix', code: [0x26, 0xd9, 0x00], segment: ES },
+  { name: 'SS by the base register', code: [0x89, 0xc5, 0xd9, 0x45, 0x00], segment: SS },
+  { name: 'GS by prefix', code: [0x65, 0xd9, 0x00], segment: GS },
+])('FDS names the segment of the operand: $name', ({ code, segment }) => {
+  expect(run({ code, address: DATA, control: ALL_MASKED }).dataSelector).toBe(segment * 8 + 3);
 });
