@@ -109,7 +109,9 @@ export class StackReader {
 
   /** A selector in the low half of a wider word, which is read as a whole. */
   readSelector(bytes: number): number {
-    return this.read(bytes) & 0xffff;
+    const value = this.cpu.load(SS, BigInt(this.offset), bytes);
+    this.skip(bytes);
+    return Number(value & 0xffffn);
   }
 
   skip(bytes: number): void {
