@@ -1,5 +1,5 @@
 /** INT n in virtual-8086 mode with the mode extensions: to the monitor, or to the program itself (SDM volume 3, 20.3, table 20-2). */
-import { CPU_STATE, CS, TR } from '../../state/cpu-state.js';
+import { CPU_STATE, CS, ES, TR } from '../../state/cpu-state.js';
 import { type Cpu, VECTOR } from '../cpu.js';
 import type { Event } from './deliver.js';
 import { fault, linear, taskIs32 } from './descriptors.js';
@@ -37,12 +37,22 @@ function redirectionBit(cpu: Cpu, vector: number): boolean {
   return ((cpu.loadSystem(linear(base + BigInt(at)), 1) >> BigInt(vector & 7)) & 1n) === 1n;
 }
 
+/** Policy `vme.table`: an access of the program, as through a segment at 0. */
+function tableEntry(cpu: Cpu, vector: number): number {
+  const { state } = cpu;
+  const kept = [state.segmentSelector(ES), state.segmentBase(ES), state.segmentLimit(ES), state.segmentAttributes(ES)] as const;
+  loadParagraph(cpu, ES, 0);
+  const entry = cpu.load(ES, BigInt(vector * 4), 4);
+  state.setSegment(ES, ...kept);
+  return Number(entry);
+}
+
 /** Through the table at linear address 0, as in real mode; below IOPL 3, VIF plays the part of IF. */
 export function deliverToProgram(cpu: Cpu, { vector, flags, ip }: Event): void {
   const { state } = cpu;
   const trusted = cpu.iopl === 3;
   const virtual = (flags & ~(FLAG.if | FLAG.iopl)) | FLAG.iopl | (flags & FLAG.vif ? FLAG.if : 0);
-  const entry = Number(cpu.loadSystem(BigInt(vector * 4), 4));
+  const entry = tableEntry(cpu, vector);
   const frame = new Frame(cpu, presentStack(state), stackPointer(cpu), 0);
   frame.push(2, trusted ? flags : virtual);
   frame.push(2, state.segmentSelector(CS));

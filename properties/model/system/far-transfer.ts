@@ -77,11 +77,11 @@ function toCodeSegment(cpu: Cpu, call: boolean, { selector, offset }: Target, co
   if (!code.present) fault(VECTOR.np, error);
   const frame = call ? returnFrame(cpu, cpu.operandSize / 8) : undefined;
   if (offset > code.limit && !(cpu.codeBits === 64 && isLongCode(code))) fault(VECTOR.gp, 0);
+  setAccessed(cpu, code);
   if (frame) {
     frame.write();
     setStackPointer(cpu, frame.pointer);
   }
-  setAccessed(cpu, code);
   setSegment(cpu, CS, (selector & 0xfffc) | cpu.cpl, code);
   cpu.setIp(BigInt(offset));
 }
@@ -115,11 +115,11 @@ function throughCallGate(cpu: Cpu, call: boolean, selector: number, gate: Descri
   // The size of what is pushed is the gate's.
   const frame = call ? returnFrame(cpu, gate.gateIs32 ? 4 : 2) : undefined;
   if (gate.gateOffset > code.limit) fault(VECTOR.gp, 0);
+  setAccessed(cpu, code);
   if (frame) {
     frame.write();
     setStackPointer(cpu, frame.pointer);
   }
-  setAccessed(cpu, code);
   setSegment(cpu, CS, (target & 0xfffc) | cpu.cpl, code);
   cpu.setIp(BigInt(gate.gateOffset));
 }
@@ -138,9 +138,9 @@ function callInnerRing(cpu: Cpu, gate: Descriptor, code: Descriptor): void {
   frame.push(bytes, state.segmentSelector(CS));
   frame.push(bytes, Number(cpu.nextIp));
   if (gate.gateOffset > code.limit) fault(VECTOR.gp, 0);
-  frame.write();
   setAccessed(cpu, stack);
   setAccessed(cpu, code);
+  frame.write();
   setCpl(state, code.dpl);
   setSegment(cpu, SS, selector, stack);
   setStackPointer(cpu, frame.pointer);

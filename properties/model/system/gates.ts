@@ -57,8 +57,8 @@ function enterSameRing(cpu: Cpu, gate: Descriptor, code: Descriptor, event: Even
   const frame = new Frame(cpu, presentStack(cpu.state), stackPointer(cpu), ext);
   pushReturn(cpu, frame, gate.gateIs32 ? 4 : 2, event);
   if (gate.gateOffset > code.limit) fault(VECTOR.gp, ext);
-  frame.write();
   setAccessed(cpu, code);
+  frame.write();
   setStackPointer(cpu, frame.pointer);
   setSegment(cpu, CS, (gate.gateSelector & 0xfffc) | cpu.cpl, code);
   cpu.setIp(BigInt(gate.gateOffset));
@@ -77,9 +77,9 @@ function enterInnerRing(cpu: Cpu, gate: Descriptor, code: Descriptor, event: Eve
   frame.push(bytes, stackPointer(cpu));
   pushReturn(cpu, frame, bytes, event);
   if (gate.gateOffset > code.limit) fault(VECTOR.gp, ext);
-  frame.write();
   setAccessed(cpu, stack);
   setAccessed(cpu, code);
+  frame.write();
   state.flags &= ~FLAG.vm;
   setCpl(state, cpl);
   setSegment(cpu, SS, selector, stack);
