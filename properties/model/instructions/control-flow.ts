@@ -67,12 +67,14 @@ function jumpIfCounterZero(cpu: Cpu): void {
   if (cpu.register(RCX, cpu.addressSize) === 0n) jumpRelative(cpu);
 }
 
+/** The bounds are read one by one; the offset of the upper one does not wrap. */
 function bound(cpu: Cpu): void {
   const size = cpu.operandSize;
   const { segment, offset } = cpu.address(1);
-  const pair = cpu.load(segment, offset, size / 4);
-  const lower = signed(unsigned(pair, size), size);
-  const upper = signed(pair >> BigInt(size), size);
+  // Two words or doublewords, each aligned by its own size.
+  const lower = signed(cpu.load(segment, offset, size / 8), size);
+  const behind = offset + BigInt(size / 8);
+  const upper = signed(cpu.load(segment, cpu.addressSize === 16 ? behind : unsigned(behind, cpu.addressSize), size / 8), size);
   const index = signed(cpu.read(0), size);
   if (index < lower || index > upper) cpu.raise(VECTOR.br);
 }
