@@ -7,7 +7,7 @@ import { Random } from '../arbitraries/random.js';
 import { drawSystemBatch } from '../arbitraries/system-states.js';
 import { type GeneratedBatch, UserBatches } from '../arbitraries/user-batches.js';
 import { differencesOf, differingCases, endName } from '../compare/compare.js';
-import { policiesOf, unexcused } from '../compare/excuse.js';
+import { excusedAtOnce, policiesOf, unexcused } from '../compare/excuse.js';
 import { type CaseBatch, type CodeBits, createOutcomes, END, type Oracle, type Outcomes } from '../oracles/oracle.js';
 import { Coverage, OUTCOME, type Target, targetsOf } from './coverage.js';
 import { causeOf, type Failure, type Finding, kindsOf, shrink } from './failure.js';
@@ -69,6 +69,7 @@ export class Campaign {
   private readonly left: Outcomes;
   private readonly right: Outcomes;
   private readonly judged: Outcomes;
+  private readonly judgedRecords: Uint8Array;
 
   constructor(private readonly options: CampaignOptions) {
     this.oracles = createOracles(options.oracle);
@@ -77,7 +78,8 @@ export class Campaign {
     const bytes = recordBytesOf(options.system ? 'system' : 'user');
     this.left = createOutcomes(cases, bytes);
     this.right = createOutcomes(cases, bytes);
-    this.judged = createOutcomes(1, bytes);
+    this.judged = createOutcomes(cases, bytes);
+    this.judgedRecords = new Uint8Array(cases * bytes);
   }
 
   close(): void {
@@ -103,7 +105,26 @@ export class Campaign {
       return;
     }
     this.count(shape);
-    for (const index of differingCases(batch, left, right, oracles.comparison)) this.fail(shape, number, index);
+    const differing = differingCases(batch, left, right, oracles.comparison);
+    for (const index of oracles.judge === undefined ? differing : this.unexplained(oracles.judge, batch, differing))
+      this.fail(shape, number, index);
+  }
+
+  /** Asks the judge about all of them at once, and keeps those that it does not explain at first sight. */
+  private unexplained(judge: Oracle, batch: CaseBatch, differing: readonly number[]): number[] {
+    if (differing.length === 0) return [];
+    const { left, right, judged, judgedRecords, oracles } = this;
+    const bytes = recordBytesOf(batch.arena);
+    differing.forEach((index, i) => {
+      judgedRecords.set(batch.records.subarray(index * bytes, (index + 1) * bytes), i * bytes);
+    });
+    judge.run({ ...batch, count: differing.length, records: judgedRecords.subarray(0, differing.length * bytes) }, judged);
+    return differing.filter((index, i) => {
+      const policies = judged.policies.subarray(i * 4, i * 4 + 4);
+      if (!excusedAtOnce(batch, index, left, right, policies, oracles.comparison.mask)) return true;
+      for (const id of policiesOf(judged, i)) this.excused.set(id, (this.excused.get(id) ?? 0) + 1);
+      return false;
+    });
   }
 
   private userShape(number: number): Shape {
@@ -129,8 +150,11 @@ export class Campaign {
 
   private count({ batch, name, bits }: Shape): void {
     const { ends, vectors, ticks } = this.left;
-    for (let i = 0; i < batch.count; i++)
-      this.coverage.add(bits, name, outcomeOf(batch.arena, ends[i] as number, vectors[i] as number, ticks[i] as number));
+    const row = this.coverage.row(bits, name);
+    for (let i = 0; i < batch.count; i++) {
+      const outcome = outcomeOf(batch.arena, ends[i] as number, vectors[i] as number, ticks[i] as number);
+      row[outcome] = (row[outcome] as number) + 1;
+    }
   }
 
   private fail(shape: Shape, number: number, index: number): void {
@@ -138,7 +162,7 @@ export class Campaign {
     const differences = differencesOf(batch, index, this.left, this.right, this.oracles.comparison);
     const raw = `${shape.bits} ${shape.name} ${kindsOf(differences).join()} ${endName(this.left, index)} ${endName(this.right, index)}`;
     const known = this.causeByRaw.get(raw);
-    if (known !== undefined && this.oracles.judge === undefined) {
+    if (known !== undefined) {
       this.again(known);
       return;
     }
@@ -147,10 +171,6 @@ export class Campaign {
     if (finding === undefined) return;
     if (finding.differences.length === 0) {
       for (const id of finding.policies) this.excused.set(id, (this.excused.get(id) ?? 0) + 1);
-      return;
-    }
-    if (known !== undefined) {
-      this.again(known);
       return;
     }
     this.report(shape, number, index, raw, one, finding);

@@ -53,18 +53,18 @@ export function targetsOf(modes: readonly CodeBits[], match: RegExp | undefined)
 export class Coverage {
   private readonly counts = new Map<string, Uint32Array>();
 
-  private row(key: string): Uint32Array {
+  /** How often the cases of an encoding have ended in each way, to be added to. */
+  row(bits: CodeBits, name: string): Uint32Array {
+    return this.rowOf(targetKey(bits, name));
+  }
+
+  private rowOf(key: string): Uint32Array {
     let row = this.counts.get(key);
     if (row === undefined) {
       row = new Uint32Array(OUTCOMES);
       this.counts.set(key, row);
     }
     return row;
-  }
-
-  add(bits: CodeBits, name: string, outcome: number): void {
-    const row = this.row(targetKey(bits, name));
-    row[outcome] = (row[outcome] as number) + 1;
   }
 
   get size(): number {
@@ -80,7 +80,7 @@ export class Coverage {
 
   merge(rows: readonly [string, Uint32Array][]): void {
     for (const [key, counts] of rows) {
-      const row = this.row(key);
+      const row = this.rowOf(key);
       counts.forEach((count, outcome) => {
         row[outcome] = (row[outcome] as number) + count;
       });
