@@ -1,12 +1,12 @@
 /** Conversions between integers, binary32 and binary64 (Intel SDM volume 2, CVTDQ2PD to CVTTSS2SI). */
-import { type Cpu, VECTOR } from '../cpu.js';
+import type { Cpu } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
 import type { Arithmetic } from './arithmetic.js';
 import { DOUBLE, type Format, SINGLE } from './float-format.js';
 import { arithmeticOf } from './float-operations.js';
 import { deliverExceptions } from './mxcsr.js';
 import { onFault } from './policy.js';
-import { beginWithBoth, enterMmx, readOperand, requireSse, writeLow, writeRegister } from './registers.js';
+import { beginWithBoth, enterMmx, isX87ExceptionPending, readOperand, requireSse, writeLow, writeRegister } from './registers.js';
 
 type Convert = (arithmetic: Arithmetic, element: bigint) => bigint;
 
@@ -52,16 +52,16 @@ const packed = (elements: Elements) => (cpu: Cpu) => {
 const toMmx = (elements: Elements) => (cpu: Cpu) => {
   if (!beginWithBoth(cpu)) return;
   const source = readOperand(cpu, 'xmm', 1, sourceBytes(elements));
-  const result = onFault(cpu, VECTOR.xm, 'cvt.mmx-fault', () => convertElements(cpu, source, elements));
+  const result = onFault(cpu, 'cvt.mmx-fault', () => convertElements(cpu, source, elements));
   writeRegister(cpu, 'mmx', 0, result);
 };
 
 /** CVTPI2PS: the upper half stays. Memory counts as an MMX register. */
 const mmxToSingles = (elements: Elements) => (cpu: Cpu) => {
-  if (cpu.isMemory(1)) cpu.undefine('cvtpi2ps.memory');
+  if (cpu.isMemory(1)) cpu.undefine(isX87ExceptionPending(cpu) ? 'cvtpi2ps.memory-pending' : 'cvtpi2ps.memory');
   if (!beginWithBoth(cpu)) return;
   const source = readOperand(cpu, 'mmx', 1);
-  const result = onFault(cpu, VECTOR.xm, 'cvt.mmx-fault', () => convertElements(cpu, source, elements));
+  const result = onFault(cpu, 'cvt.mmx-fault', () => convertElements(cpu, source, elements));
   enterMmx(cpu);
   writeLow(cpu, 0, 64, result);
 };

@@ -6,9 +6,10 @@ import { Unit } from '../x87/unit.js';
 import { loadMxcsr } from './control.js';
 import { MXCSR_MASK } from './mxcsr.js';
 import { onFault } from './policy.js';
-import { checkSegment } from './registers.js';
+import { checkSegment, checksAlignment, isMisaligned } from './registers.js';
 
 const AREA_BYTES = 512;
+const ALIGNMENT_BYTES = 16;
 const AREA = {
   control: 0,
   status: 2,
@@ -34,7 +35,10 @@ function area(cpu: Cpu, write: boolean): { readonly segment: number; readonly of
   if ((cpu.state.u32(CPU_STATE.cr0) & (CR0_EM | CR0_TS)) !== 0) cpu.raise(VECTOR.nm);
   const place = cpu.address(0);
   checkSegment(cpu, place.segment, place.offset, AREA_BYTES, write);
-  cpu.requireAligned(place.segment, place.offset, 16);
+  if (isMisaligned(cpu, place.segment, place.offset, ALIGNMENT_BYTES)) {
+    if (checksAlignment(cpu)) cpu.undefine('fxsave.alignment');
+    cpu.raise(VECTOR.gp, 0);
+  }
   return place;
 }
 
@@ -56,7 +60,7 @@ const save = (cpu: Cpu): void => {
   const { segment, offset } = area(cpu, true);
   const { state } = cpu;
   cpu.undefine('fxsave.image');
-  onFault(cpu, VECTOR.pf, 'fxsave.fault', () => {
+  onFault(cpu, 'fxsave.fault', () => {
     for (let at = 0; at < AREA_BYTES; at += 16) cpu.checkStore(segment, offset + BigInt(at), 16);
   });
   const put = (at: number, bytes: number, value: bigint | number): void => cpu.store(segment, offset + BigInt(at), bytes, BigInt(value));
@@ -87,7 +91,7 @@ const restore = (cpu: Cpu): void => {
   const { segment, offset } = area(cpu, false);
   const { state } = cpu;
   // All of it is read before anything changes.
-  const words = onFault(cpu, VECTOR.pf, 'fxsave.fault', () =>
+  const words = onFault(cpu, 'fxsave.fault', () =>
     Array.from({ length: AREA_BYTES / 8 }, (_, i) => cpu.load(segment, offset + BigInt(8 * i), 8)),
   );
   const field = (at: number, bytes: number): bigint => BigInt.asUintN(8 * bytes, words[at >> 3]! >> BigInt(8 * (at & 7)));

@@ -1,16 +1,26 @@
 /** MASKMOVQ and MASKMOVDQU (Intel SDM volume 2). */
-import { DS, FS } from '../../state/cpu-state.js';
-import { type Cpu, VECTOR } from '../cpu.js';
+import { DS } from '../../state/cpu-state.js';
+import type { Cpu } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
 import { onFault } from './policy.js';
-import { BYTES, begin, checkSegment, enterMmx, type RegisterFile, readRegister } from './registers.js';
+import {
+  BYTES,
+  begin,
+  checkSegment,
+  checksAlignment,
+  enterMmx,
+  isMisaligned,
+  linearOf,
+  type RegisterFile,
+  readRegister,
+} from './registers.js';
 
 const DESTINATION_INDEX = 7;
 const PAGE_BYTES = 4096n;
 
 /** Pages (by their number, from the first) of the bytes in `indexes`. */
 function pagesOf(cpu: Cpu, segment: number, base: bigint, indexes: readonly number[]): Set<bigint> {
-  const linear = (cpu.codeBits === 64 && segment < FS ? 0n : cpu.state.segmentBase(segment)) + base;
+  const linear = linearOf(cpu, segment, base);
   return new Set(indexes.map((i) => (linear + BigInt(i)) / PAGE_BYTES));
 }
 
@@ -21,11 +31,12 @@ const storeMasked = (file: RegisterFile) => (cpu: Cpu) => {
   const base = cpu.register(DESTINATION_INDEX, cpu.addressSize);
   const data = readRegister(cpu, file, 0);
   const mask = readRegister(cpu, file, 1);
-  checkSegment(cpu, segment, base, BYTES[file], true);
+  if (checksAlignment(cpu) && isMisaligned(cpu, segment, base, BYTES[file])) cpu.undefine('maskmov.alignment');
+  onFault(cpu, 'maskmov.fault', () => checkSegment(cpu, segment, base, BYTES[file], true));
   const bytes = Array.from({ length: BYTES[file] }, (_, i) => i);
   const selected = bytes.filter((i) => ((mask >> BigInt(8 * i + 7)) & 1n) === 1n);
   if (pagesOf(cpu, segment, base, selected).size < pagesOf(cpu, segment, base, bytes).size) cpu.undefine('maskmov.unselected');
-  onFault(cpu, VECTOR.pf, 'maskmov.fault', () => {
+  onFault(cpu, 'maskmov.fault', () => {
     for (const i of selected) cpu.checkStore(segment, base + BigInt(i), 1);
   });
   for (const i of selected) cpu.store(segment, base + BigInt(i), 1, (data >> BigInt(8 * i)) & 0xffn);

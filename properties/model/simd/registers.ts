@@ -2,13 +2,14 @@
  * MMX and XMM operands, and what must hold before an instruction may use them (Intel SDM volume 3, sections 2.5, 12.1 to
  * 12.5, 14.1 and 23.25.3).
  */
-import { CPU_STATE } from '../../state/cpu-state.js';
-import { type Cpu, VECTOR } from '../cpu.js';
+import { CPU_STATE, FS } from '../../state/cpu-state.js';
+import { type Cpu, ModelException, VECTOR } from '../cpu.js';
 import { linearAddress, longLinearAddress } from '../segmentation.js';
 
 const CR0_EM = 1 << 2;
 const CR0_TS = 1 << 3;
 const CR0_NE = 1 << 5;
+const CR0_AM = 1 << 18;
 const CR4_OSFXSR = 1 << 9;
 const STATUS_TOP = 7 << 11;
 /** An unmasked x87 exception is pending. */
@@ -24,13 +25,15 @@ export function requireSse(cpu: Cpu): void {
   if ((cr0 & CR0_TS) !== 0) cpu.raise(VECTOR.nm);
 }
 
+export const isX87ExceptionPending = (cpu: Cpu): boolean => (cpu.state.u16(CPU_STATE.x87Status) & STATUS_ES) !== 0;
+
 /** @returns false when the instruction has to be tried again: an x87 exception is pending, to be reported by FERR# (CR0.NE = 0) */
 function beginMmx(cpu: Cpu): boolean {
   const { state } = cpu;
   const cr0 = state.u32(CPU_STATE.cr0);
   if ((cr0 & CR0_EM) !== 0) cpu.raise(VECTOR.ud);
   if ((cr0 & CR0_TS) !== 0) cpu.raise(VECTOR.nm);
-  if ((state.u16(CPU_STATE.x87Status) & STATUS_ES) === 0) return true;
+  if (!isX87ExceptionPending(cpu)) return true;
   if ((cr0 & CR0_NE) !== 0) cpu.raise(VECTOR.mf);
   cpu.undefine('x87.ferr');
   cpu.repeatInstruction();
@@ -84,9 +87,22 @@ export function checkSegment(cpu: Cpu, segment: number, offset: bigint, bytes: n
   else linearAddress(cpu.state, segment, Number(offset), bytes, write, cpu.protectedMode && !cpu.virtual8086);
 }
 
+export const linearOf = (cpu: Cpu, segment: number, offset: bigint): bigint =>
+  (cpu.codeBits === 64 && segment < FS ? 0n : cpu.state.segmentBase(segment)) + offset;
+export const isMisaligned = (cpu: Cpu, segment: number, offset: bigint, bytes: number): boolean =>
+  linearOf(cpu, segment, offset) % BigInt(bytes) !== 0n;
+/** #AC is in force. */
+export const checksAlignment = (cpu: Cpu): boolean => cpu.cpl === 3 && cpu.flag('ac') && (cpu.state.u32(CPU_STATE.cr0) & CR0_AM) !== 0;
+
 /** Faults of the segment come before those of alignment, and these before those of pages. */
 function requireAlignment(cpu: Cpu, segment: number, offset: bigint, bytes: number, write: boolean): void {
-  checkSegment(cpu, segment, offset, bytes, write);
+  try {
+    checkSegment(cpu, segment, offset, bytes, write);
+  } catch (thrown) {
+    const misaligned = isMisaligned(cpu, segment, offset, bytes);
+    if (misaligned && thrown instanceof ModelException && thrown.vector === VECTOR.ss) cpu.undefine('sse.misaligned-stack');
+    throw thrown;
+  }
   cpu.requireAligned(segment, offset, bytes);
 }
 
