@@ -141,6 +141,19 @@ describe('ModelOracle', () => {
     expect(load(0x8000_0000_0000n)).toEqual(exception(13, 0, 0, CODE));
   });
 
+  it('returns far in 64-bit mode by a selector from a word of 64 bits', () => {
+    const retf = (pointer: bigint) =>
+      run([0x48, 0xcb], {
+        bits: 64,
+        set: ({ registers }, record) => {
+          registers[4] = pointer;
+          new DataView(record.buffer).setBigUint64(CPU_STATE_BYTES + 512 + 0x88, 0x6b57_c6b7_3168_3169n, true);
+        },
+      });
+    expect(ended(retf(BigInt(DATA + 0x80)))).toEqual(exception(13, 0x3168, 0, CODE));
+    expect(ended(retf(0x1_0000_0000n + BigInt(DATA + 0x80)))).toEqual(exception(14, 4, 0, CODE));
+  });
+
   it('clears upper halves with 32-bit results in 64-bit mode', () => {
     const outcome = run([0x01, 0xc8], { bits: 64, set: ({ registers }) => registers.fill(0xffff_ffff_0000_0001n, 0, 2) });
     expect(outcome.state.registers[0]).toBe(2n);

@@ -91,35 +91,42 @@ export class Frame {
 
 /** Words of the present stack from its top on, read without moving the pointer. */
 export class StackReader {
-  private offset: number;
+  private bytesRead = 0;
   private readonly segment: StackSegment;
   private readonly start: number;
 
   constructor(private readonly cpu: Cpu) {
     this.segment = presentStack(cpu.state);
     this.start = stackPointer(cpu);
-    this.offset = wrap(this.segment, this.start);
   }
 
   read(bytes: number): number {
-    const value = Number(this.cpu.load(SS, BigInt(this.offset), bytes));
-    this.skip(bytes);
-    return value;
+    return Number(this.word(bytes));
   }
 
   /** A selector in the low half of a wider word, which is read as a whole. */
   readSelector(bytes: number): number {
-    const value = this.cpu.load(SS, BigInt(this.offset), bytes);
-    this.skip(bytes);
-    return Number(value & 0xffffn);
+    return Number(this.word(bytes) & 0xffffn);
   }
 
   skip(bytes: number): void {
-    this.offset = wrap(this.segment, this.offset + bytes);
+    this.bytesRead += bytes;
   }
 
   /** All of ESP behind what was read. */
   get pointer(): number {
     return this.segment.big ? this.offset : ((this.start & ~0xffff) | this.offset) >>> 0;
+  }
+
+  private get offset(): number {
+    return wrap(this.segment, this.start + this.bytesRead);
+  }
+
+  private word(bytes: number): bigint {
+    const { cpu } = this;
+    const offset = cpu.codeBits === 64 ? BigInt.asUintN(64, cpu.register(RSP, 64) + BigInt(this.bytesRead)) : BigInt(this.offset);
+    const value = cpu.load(SS, offset, bytes);
+    this.skip(bytes);
+    return value;
   }
 }
