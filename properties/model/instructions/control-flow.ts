@@ -67,7 +67,7 @@ function jumpIfCounterZero(cpu: Cpu): void {
   if (cpu.register(RCX, cpu.addressSize) === 0n) jumpRelative(cpu);
 }
 
-/** The bounds are read one by one; the offset of the upper one does not wrap. */
+/** The offset of the upper bound does not wrap at 16 bits: there it is beyond the limit. */
 function bound(cpu: Cpu): void {
   const size = cpu.operandSize;
   const { segment, offset } = cpu.address(1);
