@@ -32,9 +32,10 @@ function readPointers(cpu: Cpu): Pointers {
 }
 function writePointers(cpu: Cpu, pointers: Pointers): void {
   const { state } = cpu;
-  setPointer(state, layout.X87_INSTRUCTION_OFFSET, BigInt(pointers.instruction));
+  // Images hold 32 bits of an offset.
+  setPointer(state, layout.X87_INSTRUCTION_OFFSET, BigInt(pointers.instruction >>> 0));
   state.set32(layout.X87_INSTRUCTION_SELECTOR, pointers.instructionSelector);
-  setPointer(state, layout.X87_OPERAND_OFFSET, BigInt(pointers.operand));
+  setPointer(state, layout.X87_OPERAND_OFFSET, BigInt(pointers.operand >>> 0));
   state.set32(layout.X87_OPERAND_SELECTOR, pointers.operandSelector);
   state.set32(layout.X87_OPCODE, pointers.opcode);
 }

@@ -102,3 +102,21 @@ test.each([
 ])('FDS names the segment of the operand: $name', ({ code, segment }) => {
   expect(run({ code, address: DATA, control: ALL_MASKED }).dataSelector).toBe(segment * 8 + 3);
 });
+
+test('an environment loaded in real mode has pointers of 32 bits', () => {
+  const windows = [{ name: 'low', address: 0, bytes: 4096 }];
+  const records = new Uint8Array(CPU_STATE_BYTES + 4096);
+  const state = new CpuState(records.buffer);
+  for (let index = 0; index < 6; index++) state.setSegment(index, 0, 0n, 0xffff, index === CS ? 0x9b : 0x93);
+  state.setU32(CPU_STATE.cr0, 0x30);
+  state.rip = 0x400n;
+  state.flags = 2;
+  state.registers[6] = 0x800n;
+  // FLDENV [SI] with operand size 32, HLT; the pointers are all ones.
+  records.set([0x66, 0xd9, 0x24, 0xf4], CPU_STATE_BYTES + 0x400);
+  records.fill(0xff, CPU_STATE_BYTES + 0x80c, CPU_STATE_BYTES + 0x81c);
+  const outcomes = createOutcomes(1, records.length);
+  engineOracle('auto').run({ arena: 'system', bits: 16, windows, count: 1, records, tickLimit: 10 }, outcomes);
+  const after = new CpuState(outcomes.records.buffer as ArrayBuffer);
+  expect([after.u64(CPU_STATE.x87InstructionOffset), after.u64(CPU_STATE.x87OperandOffset)]).toEqual([0xffff_ffffn, 0xffff_ffffn]);
+});
