@@ -91,7 +91,7 @@ export const divide: BinaryOperation = (a, b, control) => {
 };
 
 /** The integer part of a square root, by Newton's iteration from above. */
-export function integerSquareRoot(value: bigint): bigint {
+function integerSquareRoot(value: bigint): bigint {
   if (value === 0n) return 0n;
   let root = 1n << BigInt((bitLength(value) + 1) >> 1);
   for (;;) {

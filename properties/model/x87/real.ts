@@ -6,7 +6,7 @@ export interface Extended {
   readonly signExponent: number;
 }
 
-export type Kind = 'zero' | 'finite' | 'infinity' | 'quiet' | 'signalling' | 'unsupported';
+type Kind = 'zero' | 'finite' | 'infinity' | 'quiet' | 'signalling' | 'unsupported';
 
 /** An operand: when finite, (-1)^negative x significand x 2^exponent; a NaN has the significand of its extended form. */
 export interface Real {

@@ -79,7 +79,7 @@ function pack(negative: boolean, places: bigint, place: number): Extended {
 }
 
 /** To a register, at a precision; the response to overflow and underflow is that of the masks in `control`. */
-export function roundToRegister(exact: Exact, control: number, precision: number): Outcome {
+function roundToRegister(exact: Exact, control: number, precision: number): Outcome {
   const { negative } = exact;
   if (exact.significand === 0n && exact.more !== true) return exactly(zero(negative));
   const rounding = roundingOf(control);

@@ -28,7 +28,7 @@ function truncated(b: Real): bigint {
 }
 
 /** The exponent and the significand as numbers; the latter is pushed. */
-export interface Extracted {
+interface Extracted {
   readonly exponent: Extended;
   readonly significand: Extended;
   readonly exceptions: number;
@@ -61,7 +61,7 @@ export function roundToInteger(a: Real, control: number): Outcome {
 }
 
 /** `codes`: the condition codes, or undefined when there is no quotient. */
-export interface Remainder extends Outcome {
+interface Remainder extends Outcome {
   readonly codes: number | undefined;
 }
 
