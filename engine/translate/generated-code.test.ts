@@ -5,6 +5,7 @@
 import { expect, it } from 'vitest';
 import loadWabt from 'wabt';
 import { generateCode } from './generated-code.js';
+import { generateLongCode } from './long-module.js';
 
 const FEATURES = { sat_float_to_int: true, sign_extension: true, simd: true, multi_value: true, bulk_memory: true, mutable_globals: true };
 const OFF = {
@@ -17,9 +18,12 @@ const OFF = {
   reference_types: false,
 };
 
-it('is valid WebAssembly 2.0', async () => {
+it.each([
+  ['16- and 32-bit code', () => generateCode().bytes],
+  ['64-bit code', () => generateLongCode().bytes],
+])('the module for %s is valid WebAssembly 2.0', async (_, generate) => {
   const { readWasm } = await loadWabt();
-  const { bytes } = generateCode();
+  const bytes = generate();
   const module = readWasm(bytes, { ...FEATURES, ...OFF });
   try {
     expect(() => module.validate()).not.toThrow();

@@ -5,20 +5,23 @@
 import { buildOpcodeMap, LONG_SIZES, type OpcodeMap } from '../isa/opcode-map.js';
 import { INSTRUCTIONS } from '../isa/table.js';
 import { withMemoryPages } from '../wasm/memory-pages.js';
+import type { EngineCode } from './generated-code.js';
 import { buildInterpreter } from './interpreter.js';
 
-let shared: { readonly map: OpcodeMap; readonly bytes: Uint8Array } | undefined;
+let shared: EngineCode | undefined;
 const modules = new Map<number, WebAssembly.Module>();
+
+export function generateLongCode(): EngineCode {
+  const map = buildOpcodeMap(INSTRUCTIONS, LONG_SIZES);
+  return { map, bytes: buildInterpreter(map, () => {}).bytes };
+}
 
 /** @param pages the size of the memory, which cannot grow */
 export function longInterpreterFor(
   memory: WebAssembly.Memory,
   pages: number,
 ): { map: OpcodeMap; instantiate: (imports: Record<string, (...args: never[]) => number | undefined>) => (record: number) => number } {
-  if (shared === undefined) {
-    const map = buildOpcodeMap(INSTRUCTIONS, LONG_SIZES);
-    shared = { map, bytes: buildInterpreter(map, () => {}).bytes };
-  }
+  shared ??= generateLongCode();
   const { map, bytes } = shared;
   const module = modules.get(pages) ?? new WebAssembly.Module(withMemoryPages(bytes, pages));
   modules.set(pages, module);
