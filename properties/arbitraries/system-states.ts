@@ -313,11 +313,24 @@ function drawControl(draft: Draft, mode: Mode): void {
   putPages(draft, pae, random.chance(50));
 }
 
+/** Addresses that code, data, stack, handler or port accesses of a case may meet. */
+const drawBreakpoint = (random: Random): number =>
+  random.pick([
+    () => SYSTEM_CODE + random.below(8),
+    () => SYSTEM_HANDLERS + random.below(0x40),
+    () => SYSTEM_AREA.data.address + random.below(0x100),
+    () => SYSTEM_AREA[random.pick(STACKS)].address + random.below(0x80),
+    () => random.pick([0x20, 0x60, 0x3f8]),
+    () => random.u32(),
+  ])();
+
 function drawDebugRegisters(draft: Draft): void {
   const { random, state } = draft;
-  for (let number = 0; number < 4; number++) state.setU64(CPU_STATE.debug + number * 8, BigInt(random.u32()));
+  for (let number = 0; number < 4; number++) state.setU64(CPU_STATE.debug + number * 8, BigInt(drawBreakpoint(random)));
   state.setU64(CPU_STATE.debug + 6 * 8, 0xffff_0ff0n);
-  state.setU64(CPU_STATE.debug + 7 * 8, random.chance(3) ? 0x2400n : 0x400n);
+  let control = random.chance(3) ? 0x2400 : 0x400;
+  if (random.chance(8)) control |= random.below(256) | (random.below(0x10000) << 16);
+  state.setU64(CPU_STATE.debug + 7 * 8, BigInt(control >>> 0));
 }
 
 function drawSegments(draft: Draft, mode: Mode, bits: 16 | 32): void {

@@ -452,6 +452,8 @@ export class Processor implements Cpu {
 
   repeatInstruction(): void {
     this.#ip = this.state.rip;
+    // The breakpoint on a repeated instruction is met once (17.3.1.1).
+    if (this.#hasBreakpoints()) this.state.flags |= FLAG_BIT.rf;
   }
 
   inhibitInterrupts(debugTraps: boolean): void {

@@ -4,6 +4,7 @@
  */
 import { CPU_STATE, type CpuState, SS } from '../../state/cpu-state.js';
 import { type Cpu, VECTOR } from '../cpu.js';
+import { dataBreakpoints } from './debug-registers.js';
 import { BIG, fault, insideLimit, linear } from './descriptors.js';
 
 const RSP = 4;
@@ -79,8 +80,11 @@ export class Frame {
   write(): void {
     for (const { offset, bytes, value } of this.values) {
       const data = BigInt.asUintN(bytes * 8, BigInt(value));
-      if (this.inner) this.cpu.storeSystem(this.linear(offset), bytes, data);
-      else this.cpu.store(SS, BigInt(offset), bytes, data);
+      if (this.inner) {
+        const linear = this.linear(offset);
+        this.cpu.storeSystem(linear, bytes, data);
+        this.cpu.debugTrap |= dataBreakpoints(this.cpu.state, Number(linear), bytes, true);
+      } else this.cpu.store(SS, BigInt(offset), bytes, data);
     }
   }
 
