@@ -86,8 +86,9 @@ export class InstructionBuilder {
     this.length = 0;
     const override = this.writePrefixes(encoding, bits, addressBits, wantedOverride, repeated, calm);
     if (rex !== 0) {
-      // A redundant W where the operand size does not matter.
-      const redundantWide = encoding.operandSize === 0 && encoding.regKind === 'vector' && random.chance(5) ? 8 : 0;
+      // A redundant W where no general register's size hangs on it.
+      const redundantWide =
+        encoding.operandSize === 0 && !/rm?32/.test(encoding.code) && encoding.regKind === 'vector' && random.chance(5) ? 8 : 0;
       this.byte(encoding.default64 && random.chance(10) ? rex | 8 : rex | redundantWide);
       // Behind another prefix a REX prefix means nothing.
       if (!calm && random.chance(1)) this.byte(SEGMENT_PREFIX[random.below(4)] as number);

@@ -34,7 +34,7 @@ export type Simplification = (from: Case) => Case | undefined;
 function edited(from: Case, edit: (record: Uint8Array, state: CpuState) => void): Case | undefined {
   const record = from.record.slice();
   edit(record, new CpuState(record.buffer));
-  return record.every((byte, i) => byte === from.record[i]) ? undefined : { ...from, record };
+  return Buffer.compare(record, from.record) === 0 ? undefined : { ...from, record };
 }
 
 /** Replaces the code by another, with the filler behind it. */
