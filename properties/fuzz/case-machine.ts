@@ -9,6 +9,7 @@
 import type { Case } from '../arbitraries/case.js';
 import {
   type Assembler,
+  al,
   assemble,
   ax,
   cr0,
@@ -159,6 +160,10 @@ function writeFloatingPoint(memory: Uint8Array, view: DataView, state: CpuState)
 function stub(state: CpuState): Uint8Array {
   const general = (index: number): number => Number(BigInt.asUintN(32, state.registers[index] as bigint));
   const write = (a: Assembler): void => {
+    // No interrupts from devices.
+    a.mov(al, 0xff);
+    a.out(0x21, al);
+    a.out(0xa1, al);
     a.lgdt(ptr(IDT + 0x200));
     a.lidt(ptr(IDT + 0x208));
     a.mov(esp, STACK_TOP);
