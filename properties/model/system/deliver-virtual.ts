@@ -42,6 +42,7 @@ function tableEntry(cpu: Cpu, vector: number): number {
   const { state } = cpu;
   const kept = [state.segmentSelector(ES), state.segmentBase(ES), state.segmentLimit(ES), state.segmentAttributes(ES)] as const;
   loadParagraph(cpu, ES, 0);
+  cpu.undefine('vme.table');
   const entry = cpu.load(ES, BigInt(vector * 4), 4);
   state.setSegment(ES, ...kept);
   return Number(entry);

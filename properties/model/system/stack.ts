@@ -51,6 +51,7 @@ export class Frame {
     private readonly inner = false,
   ) {
     this.offset = wrap(segment, start);
+    if (inner && !segment.big) cpu.undefine('interrupt.inner-sp');
   }
 
   /** All of ESP behind the frame: a 16-bit stack leaves the upper half as it is. */

@@ -142,7 +142,10 @@ export function switchTask(cpu: Cpu, selector: number, tss: Descriptor, kind: Sw
   if (kind !== 'call') cpu.checkStoreSystem(linear(oldDescriptor + 5n), 1);
   if (kind !== 'iret') cpu.checkStoreSystem(linear(tss.address + 5n), 1);
   // Policy `task.pointers`: bad page-directory pointers are a fault of the old task.
-  if (task.cr3 !== undefined && usesPae(state)) loadPageDirectoryPointers(cpu, BigInt(task.cr3));
+  if (task.cr3 !== undefined && usesPae(state)) {
+    cpu.undefine('task.pointers');
+    loadPageDirectoryPointers(cpu, BigInt(task.cr3));
+  }
 
   if (kind !== 'call') setBusy(cpu, oldDescriptor, false);
   for (const [address, bytes, value] of saved) cpu.storeSystem(address, bytes, BigInt(value));
@@ -176,6 +179,7 @@ function enterTask(cpu: Cpu, selector: number, tss: Descriptor, task: Task, nest
   task.segments.forEach((value, index) => state.setSegment(index, value, 0n, 0, 0));
   state.setSegment(LDTR, task.ldt, 0n, 0, 0);
   if (virtual) task.segments.forEach((value, index) => loadParagraph(cpu, index, value));
+  cpu.undefine('task.order');
   asNewTask(() => {
     loadTaskLdt(cpu, task.ldt, ext);
     if (!virtual) loadTaskSegments(cpu, task.segments, ext);
