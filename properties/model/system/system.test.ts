@@ -46,18 +46,6 @@ test('cached blocks and the model agree on system code', () => {
   expect(disagreements(engineOracle('auto'), modelOracle(), 50_000, 200)).toEqual([]);
 });
 
-/** Each was a difference once. */
-test.each([
-  ['general detect behind RF', 40],
-  ['accessed bits in a read-only GDT', 10_871],
-  ['the vector table of an 8086 program in a supervisor page', 20_041],
-  ['page-directory pointers of a task', 76],
-  ['EIP above 64 KiB in a 16-bit segment', 31],
-  ['a single step behind STI', 2442],
-])('engine and model agree on %s', (_, seed) => {
-  expect(disagreements(engineOracle('step'), modelOracle(), seed, 1)).toEqual([]);
-});
-
 test('cases end in many ways', () => {
   const model = modelOracle();
   const ends = new Map<number, number>();
