@@ -9,5 +9,7 @@ export {
   excludedEncodings,
   type InstructionEncoding,
 } from './encodings.js';
+export { type InputDevice, type InputLogOptions, inputLog, type LoggedInput } from './input-log.js';
+export { type PageMapping, type PageTables, type PageTablesOptions, pageTables } from './page-tables.js';
 export { Random } from './random.js';
 export type { Surroundings } from './user-states.js';
