@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import * as layout from './cpu/layout.js';
 import { EFER_LMA } from './cpu/msr.js';
-import { CR0 } from './cpu/state.js';
+import { CR0, EFLAG } from './cpu/state.js';
 import { Processor } from './processor.js';
 
 const CODE = 0x1000;
@@ -191,6 +191,19 @@ describe.each(['auto', 'step'] as const)('64-bit code, tier %s', (tier) => {
   it('looks at alignment before it looks whether there is a page', () => {
     expect(fault('0f 28 03', { [RBX]: 0x1_0000_0008n })).toEqual([GP, 0]);
     expect(fault('0f 28 03', { [RBX]: 0x1_0000_0010n })).toEqual([PF, 4]);
+  });
+
+  it('checks offset and selector of a far pointer for alignment one by one', () => {
+    const aligned = (address: number): [number | undefined, number | undefined] =>
+      fault('48 0f b2 03', { [RBX]: BigInt(address) }, () => {
+        state.set32(layout.CR0, (CR0.pe | CR0.pg | CR0.ne | CR0.am) >>> 0);
+        state.eflags = 2 | EFLAG.ac;
+        core.modeChanged();
+      });
+    expect([aligned(DATA + 4), aligned(DATA + 8)]).toEqual([
+      [17, 0],
+      [GP, HLT * 0x101],
+    ]);
   });
 
   it('jumps to any canonical address, and fetches there', () => {

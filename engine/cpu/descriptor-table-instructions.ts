@@ -52,13 +52,17 @@ const storeTable =
   (register: TableRegister): HostSemantics =>
   (cpu, instruction) => {
     if (!instruction.memory) throw invalidOpcode();
-    const baseBytes = cpu.state.longCode ? 8 : 4;
-    const linear = cpu.linear(instruction.segment, instruction.offset, 2 + baseBytes, true);
-    cpu.memory.probeWrite(linear, 2);
-    cpu.memory.probeWrite((linear + 2) >>> 0, baseBytes);
-    cpu.memory.write16(linear, cpu.state.get32(register.limit));
-    cpu.memory.write32((linear + 2) >>> 0, cpu.state.get32(register.base));
-    if (baseBytes === 8) cpu.memory.write32(linear + 6, cpu.state.get32(register.base + 4));
+    const { memory, state } = cpu;
+    const { segment, offset } = instruction;
+    const baseBytes = state.longCode ? 8 : 4;
+    // Two accesses, each with an alignment of its own.
+    const linear = cpu.linear(segment, offset, state.longCode ? 2 : 2 + baseBytes, true);
+    memory.probeWrite(linear, 2);
+    const base = state.longCode ? cpu.linear(segment, offset + 2, baseBytes, true) : (linear + 2) >>> 0;
+    memory.probeWrite(base, baseBytes);
+    memory.write16(linear, state.get32(register.limit));
+    memory.write32(base, state.get32(register.base));
+    if (baseBytes === 8) memory.write32(base + 4, state.get32(register.base + 4));
   };
 
 /** A system segment from the GDT, of a type out of `types`, present. */

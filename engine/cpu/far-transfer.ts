@@ -167,14 +167,31 @@ const direct =
   (cpu, instruction) =>
     transfer(cpu, instruction, kind, instruction.immediate2, instruction.immediate);
 
+interface FarPointer {
+  readonly offset: number;
+  /** Of 64-bit offsets. */
+  readonly offsetHigh: number;
+  readonly selector: number;
+}
+
+/** Offset and selector are two accesses, each with an alignment of its own. */
+function readLongPointer(cpu: Cpu, { segment, offset: at }: HostInstruction, bytes: number): FarPointer {
+  const { memory } = cpu;
+  const linear = cpu.linear(segment, at, bytes, false);
+  memory.probeRead(linear, bytes);
+  const offset = bytes === 2 ? memory.read16(linear) & 0xffff : memory.read32(linear) >>> 0;
+  const offsetHigh = bytes === 8 ? memory.read32(linear + 4) >>> 0 : 0;
+  return { offset, offsetHigh, selector: memory.read16(cpu.linear(segment, at + bytes, 2, false)) & 0xffff };
+}
+
 /** The far pointer in memory: offset first, then selector. A register operand is undefined. */
-export function readFarPointer(cpu: Cpu, instruction: HostInstruction): { offset: number; offsetHigh: number; selector: number } {
+export function readFarPointer(cpu: Cpu, instruction: HostInstruction): FarPointer {
   if (!instruction.memory) throw new GuestException(VECTOR.invalidOpcode);
   const bytes = instruction.operandSize >>> 3;
+  if (cpu.state.longCode) return readLongPointer(cpu, instruction, bytes);
   const linear = checkedLinear(cpu, instruction.segment, instruction.offset, bytes + 2, false);
-  const offset = bytes === 2 ? cpu.memory.read16(linear) & 0xffff : cpu.memory.read32(linear) >>> 0;
-  const offsetHigh = bytes === 8 ? cpu.memory.read32(linear + 4) >>> 0 : 0;
-  return { offset, offsetHigh, selector: cpu.memory.read16((linear + bytes) >>> 0) & 0xffff };
+  const offset = bytes === 4 ? cpu.memory.read32(linear) >>> 0 : cpu.memory.read16(linear) & 0xffff;
+  return { offset, offsetHigh: 0, selector: cpu.memory.read16((linear + bytes) >>> 0) & 0xffff };
 }
 
 /**
