@@ -1,4 +1,5 @@
 /** Fuzzing campaigns, and cases as text, as tests and as machines. */
+export type { CodeBits } from '../oracles/oracle.js';
 export type { CampaignOptions } from './campaign.js';
 export { type CaseMachine, caseMachine } from './case-machine.js';
 export { type CaseText, describeCase, parseCase } from './case-text.js';

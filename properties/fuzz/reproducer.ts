@@ -15,6 +15,9 @@ const IMPORTS: Readonly<Record<string, string>> = {
   host: 'createHostOracle',
 };
 
+/** A line of the test, not of this file: what looks for imports must not take it for one. */
+const importLine = (names: readonly string[], from: string): string => [`import { ${names.join(', ')} }`, `'${from}';`].join(' from ');
+
 /** @param from where the test imports from: 'replay86/properties', or a path to properties/index.js */
 export function reproducerOf(failure: Failure, from = 'replay86/properties'): string {
   const { oracles, cause, case: one } = failure;
@@ -28,8 +31,8 @@ export function reproducerOf(failure: Failure, from = 'replay86/properties'): st
   return `/*
 ${comment.join('\n').replaceAll('*/', '* /')}
  */
-import { expect, it } from 'vitest';
-import { ${names.join(', ')} } from '${from}';
+${importLine(['expect', 'it'], 'vitest')}
+${importLine(names, from)}
 
 it(${JSON.stringify(cause)}, () => {
   const [left, right] = [${oracles.map((name) => ORACLES[name]).join(', ')}];
