@@ -1,5 +1,7 @@
 /** Registers by name, for embedders and tests. Reading never disturbs the machine; writing is for diversions. */
+import type { DeviceState } from '../devices/device.js';
 import type { Core } from './core.js';
+import { saveCpu } from './cpu-snapshot.js';
 import * as layout from './layout.js';
 
 const GENERAL = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
@@ -52,5 +54,15 @@ export class Registers {
 
   get privilege(): number {
     return this.core.state.cpl;
+  }
+
+  /** HLT waits for an interrupt. */
+  get halted(): boolean {
+    return this.core.halted;
+  }
+
+  /** Everything the CPU has, as in a snapshot (cpu-snapshot.ts). */
+  save(): DeviceState {
+    return saveCpu(this.core);
   }
 }
