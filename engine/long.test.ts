@@ -193,6 +193,13 @@ describe.each(['auto', 'step'] as const)('64-bit code, tier %s', (tier) => {
     expect(fault('0f 28 03', { [RBX]: 0x1_0000_0010n })).toEqual([PF, 4]);
   });
 
+  it('lets a masked move go on behind 4 GiB, where nothing is present', () => {
+    // movq mm0, rbx; maskmovq mm0, mm0 at EDI
+    const before = { [RBX]: 0x80n << 24n, [RDI]: 0xffff_ffffn };
+    expect(fault('48 0f 6e c3 67 0f f7 c0', before)).toEqual([PF, 6]);
+    expect(cr2()).toBe(0x1_0000_0002n);
+  });
+
   it('checks offset and selector of a far pointer for alignment one by one', () => {
     const aligned = (address: number): [number | undefined, number | undefined] =>
       fault('48 0f b2 03', { [RBX]: BigInt(address) }, () => {

@@ -6,6 +6,7 @@ import { toI32 } from '../../translate/int.js';
 import { load8U, load32, load64, store64 } from '../../wasm/memory-access.js';
 import { type I32, I64, TYPE_I32 } from '../../wasm/values.js';
 import { type Definition, row, type Semantics } from '../definition.js';
+import { ADDRESSING } from '../record.js';
 import {
   enterMmx,
   memoryAddress,
@@ -120,7 +121,8 @@ const storeMasked =
     // In 64-bit code every byte has an address of its own; the whole must be canonical.
     if (c.form.long) c.requireCanonical(c.narrowed(base), bytes);
     const whole = c.form.long ? undefined : c.let(c.linearImplicit(base, bytes, true));
-    const at = (i: I32): I32 => whole?.add(i) ?? c.let(c.linearImplicit(c.narrowed(base).add(i.toI64U()), 1, true));
+    const at = (i: I32): I32 =>
+      whole?.add(i) ?? c.let(c.linearWith(c.narrowed(base).add(i.toI64U()), c.addressingFlags().and(~ADDRESSING.narrow), 1, true));
     const mask = c.let(readPacked(c, 1, file).test(I8.bitmask));
     const data = registerAddress(c, 0, file);
     // Every byte is known to be writable before the first is written.
