@@ -9,7 +9,7 @@ import { CPU_STATE, CPU_STATE_BYTES, CpuState, DS, ES, FS, GS, SS } from '../sta
 import type { Case } from './case.js';
 
 /** The lengths of the instructions in some code; what does not decode counts as one to its end. */
-export function instructionLengths(code: Uint8Array, bits: CodeBits): number[] {
+function instructionLengths(code: Uint8Array, bits: CodeBits): number[] {
   const { Decoder, DecoderOptions, Instruction } = iced();
   const decoder = new Decoder(bits, code, DecoderOptions.None);
   const instruction = new Instruction();

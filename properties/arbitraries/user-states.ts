@@ -90,7 +90,7 @@ export function poolKindFor({ family, mnemonic }: InstructionEncoding): PoolKind
 }
 
 /** An address in the arena for an operand of so many bytes. */
-export function interestingAddress(random: Random, bytes: number): number {
+function interestingAddress(random: Random, bytes: number): number {
   const kind = random.below(100);
   const alignment = bytes >= 512 ? 256 : bytes > 8 ? 16 : bytes > 4 ? 8 : bytes > 2 ? 4 : bytes > 1 ? 2 : 1;
   const size = Math.max(1, Math.min(bytes, DATA.bytes));

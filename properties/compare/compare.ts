@@ -8,11 +8,11 @@ import { windowsBytes } from '../state/arena.js';
 import { CPU_STATE_BYTES } from '../state/cpu-state.js';
 import { type Difference, differingFields, hexadecimal } from './fields.js';
 
-export const END_NAMES: readonly string[] = Object.entries(END)
+const END_NAMES: readonly string[] = Object.entries(END)
   .sort(([, a], [, b]) => a - b)
   .map(([name]) => name);
 
-export const EXCEPTION_NAMES: Readonly<Record<number, string>> = {
+const EXCEPTION_NAMES: Readonly<Record<number, string>> = {
   ...{ 0: '#DE', 1: '#DB', 2: 'NMI', 3: '#BP', 4: '#OF', 5: '#BR', 6: '#UD', 7: '#NM', 8: '#DF', 10: '#TS', 11: '#NP', 12: '#SS' },
   ...{ 13: '#GP', 14: '#PF', 16: '#MF', 17: '#AC', 18: '#MC', 19: '#XM' },
 };

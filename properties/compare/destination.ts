@@ -26,7 +26,7 @@ export function codeAt(batch: CaseBatch, record: Uint8Array): Uint8Array {
 }
 
 /** Where a linear address lies in a record; undefined outside the windows. */
-export function recordOffset({ windows }: CaseBatch, address: number): number | undefined {
+function recordOffset({ windows }: CaseBatch, address: number): number | undefined {
   let offset = CPU_STATE_BYTES;
   for (const window of windows) {
     if (address >= window.address && address < window.address + window.bytes) return offset + address - window.address;

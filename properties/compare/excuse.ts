@@ -39,7 +39,11 @@ export function unexcused(
     if (excuse.x87LastPlaces !== undefined) settleLastPlaces(a, b, BigInt(excuse.x87LastPlaces));
   }
   const remaining = new Set(differingFields(batch.bits, batch.windows, before, a, b).map(({ field }) => field));
-  return differences.filter(({ field, before: was, kind }) => (was === '' && kind === field) || remaining.has(field));
+  // A destination outside the windows, or that ends outside them, shows in the writes there.
+  const writes = excuses.some(({ destination, destinationBytes }) => destination === true || destinationBytes !== undefined);
+  return differences.filter(({ field, before: was, kind }) =>
+    field === 'stray writes' ? !writes : (was === '' && kind === field) || remaining.has(field),
+  );
 }
 
 const maskByPolicies = new Map<string, Uint32Array | undefined>();

@@ -26,7 +26,7 @@ export interface Difference extends FieldValue {
   readonly right: string;
 }
 
-export const FLAG_BITS: readonly (readonly [name: string, bit: number])[] = [
+const FLAG_BITS: readonly (readonly [name: string, bit: number])[] = [
   ...([
     ['cf', 0],
     ['pf', 2],
@@ -52,7 +52,7 @@ const X87_STATUS_BITS = ['ie', 'de', 'ze', 'oe', 'ue', 'pe', 'sf', 'es', 'c0', '
 const MXCSR_BITS = ['ie', 'de', 'ze', 'oe', 'ue', 'pe', 'daz', 'im', 'dm', 'zm', 'om', 'um', 'pm'];
 
 /** As the mode at hand calls a general register. */
-export function registerName(index: number, bits: CodeBits): string {
+function registerName(index: number, bits: CodeBits): string {
   const name = REGISTER_NAMES[index] as string;
   return bits === 64 || index > 7 ? name : `e${name.slice(1)}`;
 }

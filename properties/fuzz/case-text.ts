@@ -28,7 +28,7 @@ const DATA_16 = 0xf3;
 const FLAT_LIMIT = 0xffff_ffff;
 
 /** The state that texts leave out: user code in flat segments, nothing in the registers. In the system arena all zeros. */
-export function plainState(arena: Arena, bits: CodeBits): CpuState {
+function plainState(arena: Arena, bits: CodeBits): CpuState {
   const state = new CpuState();
   if (arena === 'system') return state;
   for (const index of [ES, SS, DS, FS, GS]) {

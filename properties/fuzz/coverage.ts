@@ -28,7 +28,7 @@ export interface CoverageRow {
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
-export const targetKey = (bits: CodeBits, name: string): string => `${bits} ${name}`;
+const targetKey = (bits: CodeBits, name: string): string => `${bits} ${name}`;
 
 /** What a campaign is to cover: encodings in their modes. */
 export interface Target {

@@ -3,7 +3,7 @@ import { type ComparisonOptions, comparisonOf } from '../compare/compare.js';
 import { engineOracle } from '../oracles/engine.js';
 import { createHostOracle } from '../oracles/host.js';
 import { modelOracle } from '../oracles/model.js';
-import type { Arena, CaseBatch, CodeBits, Oracle } from '../oracles/oracle.js';
+import type { Arena, CaseBatch, Oracle } from '../oracles/oracle.js';
 import { USER_RECORD_BYTES } from '../state/arena.js';
 import { CPU_STATE } from '../state/cpu-state.js';
 import { SYSTEM_RECORD_BYTES } from '../state/system-arena.js';
@@ -61,6 +61,3 @@ const pair = (left: Oracle, right: Oracle, judge: Oracle | undefined, comparison
 
 /** Why either of them cannot run a batch. */
 export const refusalOf = ({ left, right }: OraclePair, batch: CaseBatch): string | undefined => left.refuses(batch) ?? right.refuses(batch);
-
-/** Modes that can be asked for. */
-export const MODES: readonly CodeBits[] = [16, 32, 64];

@@ -5,7 +5,7 @@ import type { FuzzReport } from './fuzz.js';
 const grouped = (number: number): string => number.toLocaleString('en-US');
 
 /** The table of encodings and outcomes: one line each, in the order of the opcode list. */
-export function coverageTable({ coverage }: FuzzReport): string {
+function coverageTable({ coverage }: FuzzReport): string {
   const width = Math.max(8, ...coverage.map(({ encoding }) => encoding.length));
   const lines = coverage.map(({ bits, encoding, cases, outcomes }) => {
     const ends = Object.entries(outcomes).map(([name, count]) => `${name} ${grouped(count)}`);
