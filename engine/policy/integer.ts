@@ -288,14 +288,4 @@ export const INTEGER_POLICY: readonly PolicyRow[] = [
     intel: 'unknown',
     excuses: { wholeCase: true },
   },
-  {
-    id: 'prefetchw.register',
-    instructions: 'PREFETCHW, reserved NOP (0F 0D)',
-    when: 'the operand is a register',
-    source: 'SDM 2, opcode map (reserved NOP); APM 3, PREFETCH',
-    ours: 'no operation',
-    amd: '#UD',
-    intel: 'as ours',
-    excuses: { wholeCase: true },
-  },
 ];

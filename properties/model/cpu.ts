@@ -78,6 +78,8 @@ export interface Cpu {
 
   // --- memory, through segmentation and paging at the present privilege; offsets wrap as the caller has wrapped them -------
   load(segment: number, offset: bigint, bytes: number): bigint;
+  /** Nothing changes; for policies about the order of faults. */
+  loadWouldFault(segment: number, offset: bigint, bytes: number): boolean;
   store(segment: number, offset: bigint, bytes: number, value: bigint): void;
   checkStore(segment: number, offset: bigint, bytes: number): void;
   /** #GP(0) unless the linear address is a multiple (SSE); #SS for no such thing. */

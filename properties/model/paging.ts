@@ -42,6 +42,9 @@ export class Paging {
   readonly #state: CpuState;
   readonly #memory: PhysicalMemory;
 
+  /** Walks set accessed and dirty flags. */
+  leavesMarks = true;
+
   constructor(state: CpuState, memory: PhysicalMemory) {
     this.#state = state;
     this.#memory = memory;
@@ -126,7 +129,7 @@ export class Paging {
   }
 
   #mark(address: number, entry: number, bits: number): void {
-    if ((entry & bits) !== bits) this.#memory.writeWord(address, entry | bits);
+    if (this.leavesMarks && (entry & bits) !== bits) this.#memory.writeWord(address, entry | bits);
   }
 
   /** @param cause P and RSVD of the error code */

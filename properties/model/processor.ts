@@ -291,6 +291,21 @@ export class Processor implements Cpu {
     return value;
   }
 
+  loadWouldFault(segment: number, offset: bigint, bytes: number): boolean {
+    const cr2 = this.state.u64(CPU_STATE.cr2);
+    this.paging.leavesMarks = false;
+    try {
+      this.#readLinear(this.#linear(segment, offset, bytes, false), bytes, this.#userAccess(), true);
+      return false;
+    } catch (thrown) {
+      if (!(thrown instanceof ModelException)) throw thrown;
+      return true;
+    } finally {
+      this.paging.leavesMarks = true;
+      this.state.setU64(CPU_STATE.cr2, cr2);
+    }
+  }
+
   store(segment: number, offset: bigint, bytes: number, value: bigint): void {
     const linear = this.#linear(segment, offset, bytes, true);
     this.#writeLinear(linear, bytes, this.#userAccess(), value, true);
@@ -348,6 +363,7 @@ export class Processor implements Cpu {
   /** Linear address below 4 GiB of an access that segmentation allows. */
   #linear(segment: number, offset: bigint, bytes: number, write: boolean): number {
     if (this.codeBits !== 64) {
+      if (offset + BigInt(bytes) > BigInt(LINEAR_LIMIT)) this.undefine('segment.wrap');
       return linearAddress(this.state, segment, Number(offset), bytes, write, this.protectedMode && !this.virtual8086);
     }
     const address = longLinearAddress(this.state, segment, offset, bytes);

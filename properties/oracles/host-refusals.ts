@@ -45,7 +45,8 @@ const STORES_SELECTORS: readonly (keyof typeof Mnemonic)[] = ['Fnstenv', 'Fstenv
 const LOADS: Readonly<Partial<Record<keyof typeof Mnemonic, number>>> = { Les: 1, Lss: 4, Lds: 8, Lfs: 16, Lgs: 32 };
 const FAR: readonly (keyof typeof Mnemonic)[] = ['Retf', 'Iret', 'Iretd', 'Iretq'];
 const FAR_SEGMENTS = 0b111111;
-const LINUX_GATE = 0x80;
+/** #BP and #OF, which user code may raise by INT, and the call of Linux. */
+const USER_GATES = [3, 4, 0x80];
 const HLT = 0xf4;
 
 interface Tables {
@@ -77,20 +78,20 @@ export function inspectCode(code: Uint8Array, bits: CodeBits): CodeFindings {
   const { Decoder, DecoderOptions, Instruction, Mnemonic, CpuidFeature } = iced();
   tables ??= loadTables();
   const { features, refused, stores, loads, far } = tables;
-  const decoder = new Decoder(bits, code.subarray(0, end), DecoderOptions.None);
+  const decoder = new Decoder(bits, code, DecoderOptions.None);
   const instruction = new Instruction();
   let refusal: string | undefined;
   let readsSelectors = false;
   let loadedSegments = 0;
   try {
-    for (let index = 0; decoder.canDecode && refusal === undefined; index++) {
+    for (let index = 0; decoder.position < end && refusal === undefined; index++) {
       decoder.decodeOut(instruction);
       if (instruction.isInvalid) continue;
       const { mnemonic } = instruction;
       refusal = refused.get(mnemonic);
       const foreign = instruction.cpuidFeatures().find((feature) => !features.has(feature));
       if (foreign !== undefined) refusal = `it uses ${CpuidFeature[foreign]}`;
-      if (mnemonic === Mnemonic.Int && instruction.immediate8 === LINUX_GATE) refusal = 'it calls the operating system of the host';
+      if (mnemonic === Mnemonic.Int && USER_GATES.includes(instruction.immediate8)) refusal = 'the host has a gate for it';
       const loaded = loads.get(mnemonic);
       if (loaded !== undefined) loadedSegments |= loaded;
       if (far.has(mnemonic) || instruction.isJmpFar || instruction.isJmpFarIndirect) loadedSegments |= FAR_SEGMENTS;

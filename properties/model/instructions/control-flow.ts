@@ -1,4 +1,4 @@
-/** Near control transfers, BOUND, UD and NOP (Intel SDM volume 2: JMP, Jcc, CALL, RET, LOOPcc, JCXZ, BOUND, UD, NOP, PREFETCHh). */
+/** Near control transfers, BOUND, UD and NOP (Intel SDM volume 2: JMP, Jcc, CALL, RET, LOOPcc, JCXZ, BOUND, UD, NOP). */
 import { type Cpu, VECTOR } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
 import { CONDITIONS, type Condition } from './conditions.js';
@@ -112,9 +112,6 @@ export const CONTROL_FLOW: readonly Opcode[] = [
   opcode('0F 0B', 'UD2', '', undefinedInstruction),
   opcode('0F B9 /r', 'UD1', 'rv,r/mv', undefinedInstruction),
   opcode('0F FF /r', 'UD0', 'rv,r/mv', undefinedInstruction),
-  ...[0, 1, 2, 3].map((digit) => opcode(`0F 18 /${digit}`, 'PREFETCHh', 'r/m8', nothing)),
   ...[4, 5, 6, 7].map((digit) => opcode(`0F 18 /${digit}`, 'NOP', 'r/mv', nothing)),
   ...[0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f].map((byte) => opcode(`0F ${hexByte(byte)} /r`, 'NOP', 'r/mv', nothing)),
-  opcode('0F 0D /r', 'PREFETCHW', 'm8', nothing),
-  opcode('0F 0D /r', 'NOP', 'rm:rv', (cpu) => cpu.undefine('prefetchw.register')),
 ];

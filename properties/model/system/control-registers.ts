@@ -1,5 +1,6 @@
 /**
- * Control registers and what manages the processor: MOV CRn, LMSW, SMSW, CLTS, HLT, INVD, WBINVD, INVLPG (SDM volume 2; volume 3,
+ * Control registers and what manages the processor: MOV CRn, LMSW, SMSW, CLTS, HLT, INVD, WBINVD, INVLPG,
+ * SWAPGS (SDM volume 2; volume 3,
  * 2.5 and 4.4.1).
  */
 import { CPU_STATE } from '../../state/cpu-state.js';
@@ -120,6 +121,12 @@ function hlt(cpu: Cpu): void {
 /** There are no caches, and translations are never stale. */
 const managesCaches = (cpu: Cpu): void => requireRing0(cpu);
 
+/** What it exchanges GS with belongs to the system side of long mode. */
+function swapGs(cpu: Cpu): void {
+  requireRing0(cpu);
+  cpu.raise(VECTOR.ud);
+}
+
 export const CONTROL_REGISTERS: readonly Opcode[] = [
   opcode('0F 20 /r', 'MOV', 'rm:r32,CRn', movFromControl, { not64: true }),
   opcode('0F 22 /r', 'MOV', 'CRn,rm:r32', movToControl, { not64: true }),
@@ -132,4 +139,5 @@ export const CONTROL_REGISTERS: readonly Opcode[] = [
   opcode('0F 08', 'INVD', '', managesCaches),
   opcode('0F 09', 'WBINVD', '', managesCaches),
   opcode('0F 01 /7', 'INVLPG', 'm', managesCaches),
+  opcode('0F 01 F8', 'SWAPGS', '', swapGs, { only64: true }),
 ];

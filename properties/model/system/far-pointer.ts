@@ -3,6 +3,7 @@ import type { Cpu } from '../cpu.js';
 
 export function farPointer(cpu: Cpu, segment: number, at: bigint): { readonly selector: number; readonly offset: bigint } {
   const bytes = cpu.operandSize / 8;
+  if (bytes === 8) cpu.undefine('far.pointer64');
   const offset = cpu.load(segment, at, bytes);
   // The pointer is one operand: in 16-bit addressing its second part may lie beyond FFFFh, and then beyond the limit.
   const behind = at + BigInt(bytes);

@@ -1,6 +1,6 @@
 /** RETF and IRET: real, virtual-8086 and protected mode, to the same and outer rings, to virtual-8086 mode, to a task (SDM volume 2). */
 import { CPU_STATE, CS, DS, ES, FS, GS, SS } from '../../state/cpu-state.js';
-import { type Cpu, VECTOR } from '../cpu.js';
+import { type Cpu, ModelException, VECTOR } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
 import { type Descriptor, descriptorOf, fault, isNull, rplOf, selectorError, setAccessed, setSegment } from './descriptors.js';
 import { checkStackSegment, dropInnerSegments, loadParagraph } from './segments.js';
@@ -42,6 +42,30 @@ function returnSegment(cpu: Cpu, selector: number): Descriptor {
 const requireInside = (code: Descriptor, offset: number): void => {
   if (offset > code.limit) fault(VECTOR.gp, 0);
 };
+
+/** Offset, selector and for IRET flags; then stack pointer and selector of an outer ring. */
+const RETURN_WORDS = 4;
+const INTERRUPT_RETURN_WORDS = 5;
+
+/**
+ * Policy `return.order`: what is done goes word by word; where it faults, it matters whether another word of the frame cannot be
+ * read. @param gap bytes that RETF releases between the words of the two rings
+ */
+function inOpenOrder<T>(cpu: Cpu, words: number, gap: number, action: () => T): T {
+  try {
+    return action();
+  } catch (thrown) {
+    if (thrown instanceof ModelException) {
+      const stack = new StackReader(cpu);
+      for (let i = 0; i < words; i++) {
+        if (i === words - 2) stack.skip(gap);
+        if (stack.nextWouldFault(cpu.operandSize / 8)) cpu.undefine('return.order');
+        stack.skip(cpu.operandSize / 8);
+      }
+    }
+    throw thrown;
+  }
+}
 
 /** SS and ESP of the outer ring, read and checked before anything changes. */
 function outerStack(cpu: Cpu, stack: StackReader, bytes: number, cpl: number): { pointer: number; selector: number; segment: Descriptor } {
@@ -202,7 +226,10 @@ function interruptReturnLong(cpu: Cpu): void {
 }
 
 export const FAR_RETURN: readonly Opcode[] = [
-  opcode('CB', 'RETF', '', (cpu) => returnFar(cpu, 0)),
-  opcode('CA', 'RETF', 'imm16', (cpu) => returnFar(cpu, Number(cpu.read(0)))),
-  opcode('CF', 'IRET', '', interruptReturn),
+  opcode('CB', 'RETF', '', (cpu) => inOpenOrder(cpu, RETURN_WORDS, 0, () => returnFar(cpu, 0))),
+  opcode('CA', 'RETF', 'imm16', (cpu) => {
+    const release = Number(cpu.read(0));
+    inOpenOrder(cpu, RETURN_WORDS, release, () => returnFar(cpu, release));
+  }),
+  opcode('CF', 'IRET', '', (cpu) => inOpenOrder(cpu, INTERRUPT_RETURN_WORDS, 0, () => interruptReturn(cpu))),
 ];

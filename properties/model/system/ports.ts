@@ -64,9 +64,12 @@ const repeated =
     const { repeat } = cpu.instruction;
     const width = cpu.addressSize;
     const count = cpu.register(RCX, width);
-    if (repeat !== 0 && count === 0n) return;
     const port = Number(cpu.register(RDX, 16));
     const bytes = sizeOf(cpu, byte);
+    if (repeat !== 0 && count === 0n) {
+      if (cpu.protectedMode && cpu.cpl > cpu.iopl) cpu.undefine('port.repeat-zero');
+      return;
+    }
     requirePermission(cpu, port, bytes);
     const index = iteration(cpu, port, bytes);
     const step = BigInt(cpu.flag('df') ? -bytes : bytes);

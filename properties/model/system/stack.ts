@@ -114,6 +114,10 @@ export class StackReader {
     return Number(this.word(bytes) & 0xffffn);
   }
 
+  nextWouldFault(bytes: number): boolean {
+    return this.cpu.loadWouldFault(SS, this.place, bytes);
+  }
+
   skip(bytes: number): void {
     this.bytesRead += bytes;
   }
@@ -128,10 +132,13 @@ export class StackReader {
   }
 
   private word(bytes: number): bigint {
-    const { cpu } = this;
-    const offset = cpu.codeBits === 64 ? BigInt.asUintN(64, cpu.register(RSP, 64) + BigInt(this.bytesRead)) : BigInt(this.offset);
-    const value = cpu.load(SS, offset, bytes);
+    const value = this.cpu.load(SS, this.place, bytes);
     this.skip(bytes);
     return value;
+  }
+
+  private get place(): bigint {
+    const { cpu } = this;
+    return cpu.codeBits === 64 ? BigInt.asUintN(64, cpu.register(RSP, 64) + BigInt(this.bytesRead)) : BigInt(this.offset);
   }
 }
