@@ -116,8 +116,8 @@ it('runs a campaign, the same however many threads share it', async () => {
   const options = { ...TIERS, match: '^(ADD|SHL|MOVS)', cases: 6_000 };
   const one = await fuzz({ ...options, workers: 1 });
   const two = await fuzz({ ...options, workers: 2 });
-  expect([one.failures, one.problems, one.uncovered]).toEqual([[], [], []]);
-  expect(two.coverage).toEqual(one.coverage);
+  expect([one.failures, one.problems]).toEqual([[], []]);
+  expect([two.coverage, two.uncovered]).toEqual([one.coverage, one.uncovered]);
   expect(one.coverage.reduce((sum, { cases }) => sum + cases, 0)).toBeGreaterThan(4_000);
   expect(one.coverage.find(({ encoding }) => encoding.startsWith('ADD r/m8, r8'))?.outcomes.normal).toBeGreaterThan(0);
 });
