@@ -22,7 +22,7 @@ import {
 import { GuestException, generalProtection, VECTOR } from './exceptions.js';
 import type { Cpu, HostInstruction, HostSemantics } from './host-instruction.js';
 import * as layout from './layout.js';
-import { checkedLinear, realSegment, setPrivilege, stackMask, withinLimit } from './segmentation.js';
+import { realSegment, setPrivilege, stackMask, withinLimit } from './segmentation.js';
 import { currentStackWriter, StackWriter } from './stack.js';
 import type { SegmentCache } from './state.js';
 import { AVAILABLE_TSS, fetchTss, innerStack } from './task-state.js';
@@ -174,24 +174,20 @@ interface FarPointer {
   readonly selector: number;
 }
 
-/** Offset and selector are two accesses, each with an alignment of its own. */
-function readLongPointer(cpu: Cpu, { segment, offset: at }: HostInstruction, bytes: number): FarPointer {
+/**
+ * The far pointer in memory: offset and selector are two accesses, each with checks and an alignment of its own. A register
+ * operand is undefined.
+ */
+export function readFarPointer(cpu: Cpu, { memory: isMemory, segment, offset: at, operandSize }: HostInstruction): FarPointer {
+  if (!isMemory) throw new GuestException(VECTOR.invalidOpcode);
   const { memory } = cpu;
+  const bytes = operandSize >>> 3;
   const linear = cpu.linear(segment, at, bytes, false);
   memory.probeRead(linear, bytes);
   const offset = bytes === 2 ? memory.read16(linear) & 0xffff : memory.read32(linear) >>> 0;
   const offsetHigh = bytes === 8 ? memory.read32(linear + 4) >>> 0 : 0;
-  return { offset, offsetHigh, selector: memory.read16(cpu.linear(segment, at + bytes, 2, false)) & 0xffff };
-}
-
-/** The far pointer in memory: offset first, then selector. A register operand is undefined. */
-export function readFarPointer(cpu: Cpu, instruction: HostInstruction): FarPointer {
-  if (!instruction.memory) throw new GuestException(VECTOR.invalidOpcode);
-  const bytes = instruction.operandSize >>> 3;
-  if (cpu.state.longCode) return readLongPointer(cpu, instruction, bytes);
-  const linear = checkedLinear(cpu, instruction.segment, instruction.offset, bytes + 2, false);
-  const offset = bytes === 4 ? cpu.memory.read32(linear) >>> 0 : cpu.memory.read16(linear) & 0xffff;
-  return { offset, offsetHigh: 0, selector: cpu.memory.read16((linear + bytes) >>> 0) & 0xffff };
+  const behind = cpu.state.longCode ? at + bytes : (at + bytes) >>> 0;
+  return { offset, offsetHigh, selector: memory.read16(cpu.linear(segment, behind, 2, false)) & 0xffff };
 }
 
 /**

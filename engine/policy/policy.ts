@@ -43,7 +43,7 @@ export interface Excuse {
   readonly x87LastPlaces?: number;
   /** Instruction and operand pointers, opcode of the x87. */
   readonly x87Pointers?: true;
-  /** The address of a page fault. */
+  /** The address of a page fault, and the error code that belongs to that page. */
   readonly cr2?: true;
   /** Which exception, or none, is raised: the whole case says nothing. */
   readonly wholeCase?: true;

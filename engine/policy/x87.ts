@@ -49,7 +49,7 @@ export const X87_POLICY: readonly PolicyRow[] = [
   },
   {
     id: 'x87.parts',
-    instructions: 'FLDENV, FRSTOR, FNSTENV, FNSAVE; FLD m80fp, FSTP m80fp, FBLD, FBSTP',
+    instructions: 'FLDENV, FRSTOR, FNSTENV, FNSAVE; FLD m80fp, FSTP m80fp, FBLD, FBSTP; FXSAVE, FXRSTOR',
     when: 'a part of the operand lies beyond the limit of its segment',
     source: 'SDM 3, table 6-2: faults of one instruction have no order among each other',
     ours: 'the limit is looked at for all of the operand first',

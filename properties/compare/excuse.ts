@@ -11,6 +11,24 @@ import { type Difference, differingFields, stateOfRecord } from './fields.js';
 
 const POLICY_WORDS = 4;
 const TOP_BITS = 7 << 11;
+const PAGE_FAULT = 14;
+/** Exceptions whose error code is a selector. */
+const SELECTOR_FAULTS: readonly number[] = [10, 11, 12, 13];
+const ERROR_IDT = 2;
+const ERROR_LDT = 4;
+/** Selectors that may name something in the tables of the host (oracles/host.ts). */
+const HOST_GDT_ENTRIES = 16;
+const HOST_LDT_ENTRIES = 64;
+
+/**
+ * The model has refused a selector that the tables of the host hold, those of the case do not: what the host says of it is not
+ * about this case.
+ */
+export function isAboutHostTables({ vectors, errorCodes }: Outcomes, index: number): boolean {
+  const error = errorCodes[index] as number;
+  if (!SELECTOR_FAULTS.includes(vectors[index] as number) || (error & 0xfffc) === 0 || error & ERROR_IDT) return false;
+  return error >> 3 < (error & ERROR_LDT ? HOST_LDT_ENTRIES : HOST_GDT_ENTRIES);
+}
 
 /** Ids of the rows of the policy table that the model has needed for a case. */
 export function policiesOf({ policies }: Outcomes, index: number): string[] {
@@ -26,6 +44,7 @@ export function unexcused(
   model: Outcomes,
   differences: readonly Difference[],
 ): Difference[] {
+  if (isAboutHostTables(model, index)) return [];
   const needed = policiesOf(model, index);
   const excuses = POLICY.filter(({ id }) => needed.includes(id)).map((row) => row.excuses);
   if (excuses.length === 0) return [...differences];
@@ -38,12 +57,15 @@ export function unexcused(
     for (const record of [a, b]) erase(batch, before, record, excuse);
     if (excuse.x87LastPlaces !== undefined) settleLastPlaces(a, b, BigInt(excuse.x87LastPlaces));
   }
+  const otherPage = excuses.some(({ cr2 }) => cr2 === true) && left.vectors[index] === PAGE_FAULT && right.vectors[index] === PAGE_FAULT;
   const remaining = new Set(differingFields(batch.bits, batch.windows, before, a, b).map(({ field }) => field));
   // A destination outside the windows, or that ends outside them, shows in the writes there.
   const writes = excuses.some(({ destination, destinationBytes }) => destination === true || destinationBytes !== undefined);
-  return differences.filter(({ field, before: was, kind }) =>
-    field === 'stray writes' ? !writes : (was === '' && kind === field) || remaining.has(field),
-  );
+  return differences.filter(({ field, before: was, kind }) => {
+    if (field === 'stray writes') return !writes;
+    if (field === 'error code' && otherPage) return false;
+    return (was === '' && kind === field) || remaining.has(field);
+  });
 }
 
 const maskByPolicies = new Map<string, Uint32Array | undefined>();

@@ -4,7 +4,7 @@
  */
 import { CPU_STATE, FS } from '../../state/cpu-state.js';
 import { type Cpu, ModelException, VECTOR } from '../cpu.js';
-import { linearAddress, longLinearAddress } from '../segmentation.js';
+import { LINEAR_LIMIT, linearAddress, longLinearAddress } from '../segmentation.js';
 
 const CR0_EM = 1 << 2;
 const CR0_TS = 1 << 3;
@@ -84,7 +84,10 @@ export const writeRegister = (cpu: Cpu, file: RegisterFile, operand: number, val
 /** Faults as segmentation does, for an access that is then made in parts. */
 export function checkSegment(cpu: Cpu, segment: number, offset: bigint, bytes: number, write: boolean): void {
   if (cpu.codeBits === 64) longLinearAddress(cpu.state, segment, offset, bytes);
-  else linearAddress(cpu.state, segment, Number(offset), bytes, write, cpu.protectedMode && !cpu.virtual8086);
+  else {
+    if (offset + BigInt(bytes) > BigInt(LINEAR_LIMIT)) cpu.undefine('segment.wrap');
+    linearAddress(cpu.state, segment, Number(offset), bytes, write, cpu.protectedMode && !cpu.virtual8086);
+  }
 }
 
 export const linearOf = (cpu: Cpu, segment: number, offset: bigint): bigint =>
