@@ -8,6 +8,7 @@ import { oneLine } from './text.js';
 import {
   parseCodeBits,
   parseMemory,
+  parsePort,
   parsePositive,
   parseRegularExpression,
   parseSeed,
@@ -62,6 +63,7 @@ function createProgram(finish: Finish): Command {
     verifyCommand(finish),
     packCommand(finish),
     fuzzCommand(finish),
+    debugCommand(finish),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands]) {
@@ -157,6 +159,20 @@ function packCommand(finish: Finish): Command {
     .addHelpText('after', PACK_HELP);
 }
 
+function debugCommand(finish: Finish): Command {
+  return new Command('debug')
+    .description('Walk through a trace with gdb, forwards and backwards.')
+    .argument('<trace>')
+    .option('--gdb', 'start gdb, connected')
+    .option('--port <number>', 'wait for gdb on this port of the loopback interface (default: 1234)', parsePort)
+    .option('--stdio', 'talk to gdb on stdin and stdout: target remote | replay86 debug --stdio run.trace')
+    .option('--symbols <file>', 'ELF file with symbols of the guest')
+    .option('--images <folder>', 'where to look first for the images that the trace names')
+    .addOption(new Option('--checkpoint-memory <size>', 'memory for checkpoints').default(512 * 2 ** 20, '512M').argParser(parseMemory))
+    .action(async (trace, options) => finish(await (await import('./debug.js')).debug(trace, options)))
+    .addHelpText('after', DEBUG_HELP);
+}
+
 function fuzzCommand(finish: Finish): Command {
   return new Command('fuzz')
     .description('Compare what instructions do with a reference model, with the host CPU, or between tiers.')
@@ -245,6 +261,17 @@ Ctrl-C ends the campaign; its report covers what was run. A failure is shown as 
 to --out as a test for vitest and, for user code of 16 and 32 bits, as a trace that replay86 replay opens.
 
 Exit status: 0 no differences; 1 differences; 2 usage, or the host CPU cannot be asked here.`;
+
+const DEBUG_HELP = `
+Examples:
+  replay86 debug --gdb boot.trace --symbols vmlinux
+  replay86 debug --port 1234 boot.trace        then in gdb: target remote :1234
+
+In gdb: reverse-stepi, reverse-continue and watchpoints of any length work as they do forwards; monitor help shows more.
+$pc is a linear address in every mode (CS base + EIP), $ip the offset alone; the stack is at $ss_base + $esp. When the guest
+changes between 16- and 32-bit code, "unset tdesc filename" makes gdb follow (with --gdb it does so by itself).
+
+Exit status: 0 after kill, detach (--stdio), SIGINT or SIGTERM, or that of gdb; 2 usage; 6 unreadable trace or image.`;
 
 const PACK_HELP = `
 Examples:

@@ -8,6 +8,7 @@ const UNIT_BYTES: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 *
 const MEMORY_BYTES_MIN = 2 ** 20;
 const MEMORY_BYTES_MAX = 3 * 2 ** 30;
 const PAGE_BYTES = 4096;
+const PORT_MAX = 65535;
 const WORD_MAX = 2 ** 32 - 1;
 const TIERS: readonly Tier[] = ['auto', 'interpreter', 'step'];
 
@@ -32,6 +33,10 @@ export function parsePositive(text: string): number {
   const value = parseNatural(text, WORD_MAX, 'Give a positive number.');
   if (value === 0) throw new InvalidArgumentError('Give a positive number.');
   return value;
+}
+
+export function parsePort(text: string): number {
+  return parseNatural(text, PORT_MAX, 'Give a port from 0 to 65535.');
 }
 
 export function parseTier(text: string): Tier {

@@ -1,0 +1,80 @@
+/**
+ * `replay86 debug`: a recorded run for gdb, on a port, on stdin and stdout, or with a gdb started here.
+ */
+import { openTraceFile } from '../../traces/index.js';
+import { STATUS } from '../exit-status.js';
+import { runGdb } from '../gdb/launch.js';
+import { serveOnPort, serveOnStreams } from '../gdb/server.js';
+import { Stub } from '../gdb/stub.js';
+import { openTimeline } from '../timeline/timeline.js';
+import { describeFailure, UsageError } from './failure.js';
+
+export interface DebugCommandOptions {
+  readonly port?: number;
+  readonly stdio?: boolean;
+  readonly gdb?: boolean;
+  readonly symbols?: string;
+  readonly images?: string;
+  readonly checkpointMemory: number;
+}
+
+const DEFAULT_PORT = 1234;
+
+export async function debug(path: string, options: DebugCommandOptions): Promise<number> {
+  const { port, stdio = false, gdb = false, symbols, images, checkpointMemory } = options;
+  if ([port !== undefined, stdio, gdb].filter((given) => given).length > 1)
+    throw new UsageError('--port, --stdio and --gdb exclude each other');
+  const trace = openTraceFile(path);
+  try {
+    const timeline = openTimeline(trace, { imagesDirectory: images, checkpointBytes: checkpointMemory });
+    const killed = new AbortController();
+    const stub = new Stub({ timeline, onKill: () => killed.abort(), followsModes: gdb });
+    if (gdb) return await withGdb(stub, symbols);
+    if (stdio) await serveOnStreams(stub, process.stdin, process.stdout, reportDefect);
+    else await untilKilled(stub, port ?? DEFAULT_PORT, killed.signal);
+    return STATUS.ok;
+  } finally {
+    trace.close();
+  }
+}
+
+async function withGdb(stub: Stub, symbols: string | undefined): Promise<number> {
+  const server = await serveOnPort(stub, 0, reportDefect);
+  try {
+    const status = await runGdb(server, { symbols });
+    if (status === undefined) throw new UsageError('gdb is not installed: take --port and another debugger');
+    return status;
+  } finally {
+    server.close();
+  }
+}
+
+async function untilKilled(stub: Stub, port: number, killed: AbortSignal): Promise<void> {
+  const server = await serveOnPort(stub, port, reportDefect).catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(`port ${port} cannot be had: ${error.message}`);
+  });
+  process.stderr.write(`replay86: waiting for gdb: target remote 127.0.0.1:${server.port}\n`);
+  const stop = stopping(killed);
+  try {
+    await stop.promise;
+  } finally {
+    stop.forget();
+    server.close();
+  }
+}
+
+/** Resolves when gdb kills, or on SIGINT or SIGTERM. */
+function stopping(killed: AbortSignal): { readonly promise: Promise<void>; readonly forget: () => void } {
+  let stop = (): void => {};
+  const promise = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  killed.addEventListener('abort', stop);
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  return { promise, forget: () => void process.off('SIGINT', stop).off('SIGTERM', stop) };
+}
+
+/** gdb gets an error for an answer; why is said here. */
+function reportDefect(error: unknown): void {
+  process.stderr.write(`replay86: ${describeFailure(error).line}\n`);
+}

@@ -1,0 +1,108 @@
+/**
+ * One connection of gdb: packets in, replies out, one after the other, acknowledged as long as gdb wants that. Ctrl-C goes to
+ * the packet that is being answered.
+ */
+import { hexOfText } from './hex.js';
+import { encodePacket, PacketReader } from './packet.js';
+import type { Reply, Stub } from './stub.js';
+
+/** Where replies go. */
+export interface Link {
+  write(bytes: Uint8Array): void;
+  close(): void;
+}
+
+const ACK = Uint8Array.of(0x2b);
+const NAK = Uint8Array.of(0x2d);
+/** Characters of console output in a packet. */
+const CONSOLE_CHARACTERS = 2048;
+
+export class Connection {
+  private readonly reader = new PacketReader();
+  private acknowledging = true;
+  private lastSent: Uint8Array | undefined;
+  /** Of packets that are not answered yet. */
+  private readonly unanswered = new Set<AbortController>();
+  private work: Promise<void> = Promise.resolve();
+  private open = true;
+
+  /** @param onDefect called with what nobody expected; the connection goes on */
+  constructor(
+    private readonly link: Link,
+    private readonly stub: Stub,
+    private readonly onDefect: (error: unknown) => void,
+  ) {}
+
+  received(bytes: Uint8Array): void {
+    for (const incoming of this.reader.read(bytes)) {
+      switch (incoming.kind) {
+        case 'packet':
+          if (this.acknowledging) this.link.write(ACK);
+          this.enqueue(incoming.payload);
+          break;
+        case 'damaged':
+          if (this.acknowledging) this.link.write(NAK);
+          break;
+        case 'nak':
+          if (this.acknowledging && this.lastSent !== undefined) this.link.write(this.lastSent);
+          break;
+        case 'ack':
+          break;
+        case 'interrupt':
+          this.interrupt();
+          break;
+      }
+    }
+  }
+
+  /** The other side is gone. Resolves when nothing is under way any more. */
+  async closed(): Promise<void> {
+    this.open = false;
+    this.interrupt();
+    await this.work;
+    this.stub.disconnected();
+  }
+
+  /** Resolves when what has been received is answered. */
+  idle(): Promise<void> {
+    return this.work;
+  }
+
+  private enqueue(payload: Uint8Array): void {
+    const abort = new AbortController();
+    this.unanswered.add(abort);
+    this.work = this.work.then(async () => {
+      await this.answer(payload, abort);
+      this.unanswered.delete(abort);
+    });
+  }
+
+  private interrupt(): void {
+    for (const abort of this.unanswered) abort.abort();
+  }
+
+  private async answer(payload: Uint8Array, abort: AbortController): Promise<void> {
+    if (!this.open) return;
+    let reply: Reply;
+    try {
+      reply = await this.stub.handle(payload, { signal: abort.signal, print: (text) => this.print(text) });
+    } catch (error) {
+      this.onDefect(error);
+      reply = { data: 'E.defect in replay86' };
+    }
+    if (!this.open) return;
+    if (reply.data !== undefined) this.send(reply.data);
+    if (reply.stopAcknowledging === true) this.acknowledging = false;
+    if (reply.hangUp === true) this.link.close();
+  }
+
+  private print(text: string): void {
+    if (!this.open) return;
+    for (let at = 0; at < text.length; at += CONSOLE_CHARACTERS) this.send(`O${hexOfText(text.slice(at, at + CONSOLE_CHARACTERS))}`);
+  }
+
+  private send(data: string | Uint8Array): void {
+    this.lastSent = encodePacket(typeof data === 'string' ? Buffer.from(data, 'latin1') : data);
+    this.link.write(this.lastSent);
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * What a debugging session knows: the recorded run, where in it one is, a diversion if there is one, gdb's breakpoints. It
+ * outlives the connection of gdb.
+ */
+import type { Machine } from '../../engine/index.js';
+import type { TravelOptions } from '../timeline/history.js';
+import { DivergenceError } from '../timeline/playback.js';
+import type { Stop } from '../timeline/stops.js';
+import type { Timeline } from '../timeline/timeline.js';
+import { hexOf, PacketError } from './hex.js';
+import { runMonitorCommand } from './monitor.js';
+import { linearPc, Points } from './points.js';
+import { CpuView, REGISTERS, type RegisterRow, readRegister } from './registers.js';
+import { type Motion, type Target, TimelineTarget } from './target.js';
+
+/** What a session is given. */
+export interface StubHost {
+  readonly timeline: Timeline;
+  /** gdb wants to end everything. */
+  readonly onKill: () => void;
+  /** gdb is set up to ask for the target description again when the guest changes between 16 and 32 bits. */
+  readonly followsModes: boolean;
+}
+
+export interface Resumption {
+  readonly motion: Motion;
+  /** Steps on while PC is in this range, its end excluded. */
+  readonly within?: { readonly start: number; readonly end: number };
+}
+
+interface Resuming {
+  readonly signal: AbortSignal;
+  readonly print: (text: string) => void;
+}
+
+const SIGINT = '02';
+const SIGTRAP = '05';
+/** What gdb wants to know at each stop. */
+const EXPEDITED: readonly string[] = ['esp', 'ebp', 'eip'];
+/** Host time between two turns of the event loop. */
+const TURN_MS = 50;
+
+export class Session {
+  readonly points: Points;
+  /** Ticks one can come back to, by number less 1. */
+  readonly marks: number[] = [];
+  /** The width of code that gdb has been told of. */
+  describedBits: 16 | 32 | undefined;
+  /** Where the replay was found to differ from the recording. */
+  divergence: DivergenceError | undefined;
+  private readonly recorded: TimelineTarget;
+  private readonly target: Target;
+
+  constructor(readonly host: StubHost) {
+    this.recorded = new TimelineTarget(host.timeline);
+    this.target = this.recorded;
+    this.points = new Points((linear) => this.machine.translate(linear));
+  }
+
+  get timeline(): Timeline {
+    return this.host.timeline;
+  }
+  get machine(): Machine {
+    return this.target.machine;
+  }
+  get linearPc(): number {
+    return linearPc(this.machine);
+  }
+
+  /** The present place as a stop reply. */
+  stopReply(stop: Stop = { kind: 'stepped' }): string {
+    const cpu = new CpuView(this.machine);
+    const registers = REGISTERS.flatMap((row, number) =>
+      EXPEDITED.includes(row.name) ? [`${number.toString(16).padStart(2, '0')}:${hexOf(readRegister(row, cpu))};`] : [],
+    );
+    return `T${stop.kind === 'interrupted' ? SIGINT : SIGTRAP}${this.reasonOf(stop)}thread:1;${registers.join('')}`;
+  }
+
+  private reasonOf(stop: Stop): string {
+    switch (stop.kind) {
+      case 'begin':
+      case 'end':
+        return `replaylog:${stop.kind};`;
+      case 'hit':
+        return this.points.reasonOf(stop.hits);
+      default:
+        return '';
+    }
+  }
+
+  /** @returns the stop reply */
+  async resume({ motion, within }: Resumption, { signal, print }: Resuming): Promise<string> {
+    let stop: Stop;
+    try {
+      stop = within === undefined ? await this.move(motion, { signal }) : await this.stepWithin(within, signal);
+    } catch (error) {
+      if (!(error instanceof DivergenceError)) throw error;
+      this.divergence = error;
+      print(`replay86: ${error.message}\n`);
+      stop = { kind: 'stepped' };
+    }
+    this.tellMode(print);
+    return this.stopReply(stop);
+  }
+
+  private move(motion: Motion, options: TravelOptions): Promise<Stop> {
+    const isStep = motion === 'step' || motion === 'reverseStep';
+    return this.target.move(motion, isStep ? this.points.watchpoints() : this.points.conditions(), options);
+  }
+
+  private async stepWithin({ start, end }: { readonly start: number; readonly end: number }, signal: AbortSignal): Promise<Stop> {
+    let turnMs = performance.now();
+    for (;;) {
+      const stop = await this.move('step', { signal });
+      const pc = this.linearPc;
+      if (stop.kind !== 'stepped' || pc < start || pc >= end || this.points.hasBreakpoint(pc)) return stop;
+      if (performance.now() - turnMs < TURN_MS) continue;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      if (signal.aborted) return { kind: 'interrupted' };
+      turnMs = performance.now();
+    }
+  }
+
+  /** gdb disassembles as it did when it asked for the architecture. */
+  private tellMode(print: (text: string) => void): void {
+    const { codeBits } = this.machine.registers;
+    if (this.describedBits === undefined || this.describedBits === codeBits || this.host.followsModes) return;
+    this.describedBits = undefined;
+    print(`replay86: the guest is in ${codeBits}-bit code now: "unset tdesc filename" makes gdb disassemble it as such\n`);
+  }
+
+  async goTo(tick: number): Promise<void> {
+    await this.timeline.seek(tick);
+  }
+
+  async writeRegister(row: RegisterRow, _bytes: Uint8Array): Promise<void> {
+    throw new PacketError(`the recording cannot be changed: ${row.name} stays as it was (debug --fork allows changes)`);
+  }
+
+  async writeMemory(_address: number, _bytes: Uint8Array): Promise<void> {
+    throw new PacketError('the recording cannot be changed (debug --fork allows changes)');
+  }
+
+  async monitor(line: string, { signal, print }: Resuming): Promise<void> {
+    await runMonitorCommand(this, line, { signal, print });
+  }
+}
