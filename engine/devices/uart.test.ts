@@ -173,6 +173,15 @@ describe('16550 receiver', () => {
     expect(serial.bench.clock.nextDueNs).toBe(Number.POSITIVE_INFINITY);
   });
 
+  it('keeps its timeout interrupt when another character comes, until one is read', () => {
+    const serial = new UartBench().open(0x01, 0x81).send('a').pass(5);
+    expect(serial.irq).toBe(true);
+    serial.send('b').pass(1);
+    expect([serial.irq, serial.get(IIR)]).toEqual([true, 0xcc]);
+    serial.get(DATA);
+    expect([serial.irq, serial.get(IIR)]).toEqual([false, 0xc1]);
+  });
+
   it('throws the FIFO away on request', () => {
     const serial = new UartBench().open(0, 0x01).send('abc').pass(2).set(FCR, 0x03);
     expect(serial.get(LSR)).toBe(0x60);

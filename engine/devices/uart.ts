@@ -351,12 +351,17 @@ export class Uart implements InputDevice {
 
   private characterArrives(dueNs: number): void {
     this.received.push(Uint8Array.of(this.incoming.take() & this.dataMask));
-    this.restartTimeout(dueNs);
+    this.characterCame(dueNs);
     this.receiveOn(dueNs);
     this.driveInterrupt();
   }
 
-  /** A character came in or was read: the FIFO times out when nothing more happens for four characters. */
+  /** "When a timeout interrupt has not occurred the timeout timer is reset"; one that has stays until the FIFO is read. */
+  private characterCame(atNs: number): void {
+    if (!this.timeoutPending) this.restartTimeout(atNs);
+  }
+
+  /** The FIFO times out when it is not empty and nothing more happens for four characters. */
   private restartTimeout(fromNs: number): void {
     this.timeoutPending = false;
     if (this.fifosEnabled && this.received.length > 0) {
@@ -380,7 +385,7 @@ export class Uart implements InputDevice {
       this.received.clear();
     }
     this.received.push(Uint8Array.of(byte));
-    this.restartTimeout(this.config.clock.nowNs);
+    this.characterCame(this.config.clock.nowNs);
   }
 
   // --- transmitter -------------------------------------------------------------------------------------------------
