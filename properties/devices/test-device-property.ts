@@ -134,7 +134,12 @@ function performOnDevice({ bench, subject }: Side, operation: Operation): unknow
   }
 }
 
-function performOnModel<Model extends DeviceModel>(property: DeviceProperty<Model>, model: Model, operation: Operation, nowNs: number): unknown {
+function performOnModel<Model extends DeviceModel>(
+  property: DeviceProperty<Model>,
+  model: Model,
+  operation: Operation,
+  nowNs: number,
+): unknown {
   model.advanceTo(nowNs);
   switch (operation.do) {
     case 'out':
