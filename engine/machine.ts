@@ -14,7 +14,7 @@ import { restoreCpu, saveCpu } from './cpu/cpu-snapshot.js';
 import * as layout from './cpu/layout.js';
 import { Registers } from './cpu/registers.js';
 import { buildAcpiTables } from './devices/acpi-tables.js';
-import { type BusMemory, type DeviceState, type IrqLine, StateError, type StateValue } from './devices/device.js';
+import { type BusMemory, type Device, type DeviceState, type IrqLine, StateError, type StateValue } from './devices/device.js';
 import type { UnclaimedPortAccess } from './devices/port-bus.js';
 import type { VgaText } from './devices/vga.js';
 import { MachineDigest } from './digest/machine-digest.js';
@@ -58,7 +58,7 @@ export class ConfigError extends Error {
 export class Machine {
   /** An interrupt was accepted. Called at the tick before. */
   onInterrupt: ((accepted: AcceptedInterrupt) => void) | undefined;
-  /** An exception is about to be delivered. Called at the tick before. */
+  /** An exception is about to be delivered. The tick is that at which the instruction that raised it began. */
   onException: ((raised: { readonly tick: number; readonly vector: number }) => void) | undefined;
   /** CR0, CR3, CR4, privilege or the widths of code and stack may have changed, by what is under way at this tick. */
   onModeChange: (() => void) | undefined;
@@ -90,6 +90,12 @@ export class Machine {
   private untilNs = Number.POSITIVE_INFINITY;
   private pendingReset: 'none' | 'cpu' | 'system' = 'none';
   private ended: ExitReason | undefined;
+  /** Everything that belongs to the steps before this tick has happened. */
+  private settledTick = 0;
+  /** What has become due with the tick just reached is happening. */
+  private settling = false;
+  /** A snapshot is being put back. */
+  private restoring = false;
 
   constructor(private readonly config: MachineConfig) {
     const memoryBytes = config.memoryBytes ?? DEFAULTS.memoryBytes;
@@ -154,10 +160,12 @@ export class Machine {
     this.devices.ports.onUnclaimed = (access) => this.onUnclaimed?.(access);
     this.physical.onUnclaimed = (access) => this.onUnclaimed?.(access);
     this.core.onException = (vector, tick) => this.onException?.({ tick, vector });
-    this.core.onModeChange = () => this.onModeChange?.();
+    this.core.onModeChange = () => {
+      if (!this.restoring) this.onModeChange?.();
+    };
     this.core.breakpoints.onMet = (linear) => this.onBreakpoint?.(linear) ?? true;
     this.watches = new Watches(this.physical, this.core.mmu.tlb);
-    this.watches.onAccess = (access) => this.onAccess?.({ ...access, tick: this.core.tick });
+    this.watches.onAccess = (access) => this.onAccess?.({ ...access, tick: this.stepTick });
     this.written = new WrittenFrames(this.physical, this.core.mmu.tlb);
     this.digests = new MachineDigest(
       exported.functions as NonNullable<typeof exported.functions>,
@@ -174,6 +182,17 @@ export class Machine {
   /** Ticks completed since power-on. */
   get tick(): number {
     return this.core.tick;
+  }
+  /**
+   * For callbacks: what they hear of happens between this tick and the next. What devices do as a tick is reached belongs to
+   * the step that led to it: it is part of the state at that tick.
+   */
+  get stepTick(): number {
+    return this.settling ? this.core.tick - 1 : this.core.tick;
+  }
+  /** EIP of the instruction under way, for callbacks; between two, of the next. */
+  get currentEip(): number {
+    return this.core.currentEip;
   }
   /** Virtual nanoseconds since power-on. */
   get nowNs(): number {
@@ -271,11 +290,14 @@ export class Machine {
     const { core, clock } = this;
     this.ended = undefined;
     for (;;) {
+      this.settling = core.tick > this.settledTick;
       clock.fireDue();
       if (this.pendingReset !== 'none') {
         core.stopRequested = false;
         this.performReset();
       }
+      this.settling = false;
+      this.settledTick = core.tick;
       this.numericError.set(numericErrorLine(core.state));
       if (core.stopRequested) {
         core.stopRequested = false;
@@ -315,8 +337,17 @@ export class Machine {
 
   /** CPU, devices and time as plain data: a snapshot but for the frames. */
   saveWithoutMemory(): MachineState {
+    return this.stateWith((device) => device.save());
+  }
+
+  /** The same for `rewind`: what is large and does not change is in many states only once. */
+  saveShared(): MachineState {
+    return this.stateWith((device) => device.saveShared?.() ?? device.save());
+  }
+
+  private stateWith(save: (device: Device) => DeviceState): MachineState {
     const devices: DeviceState = {};
-    for (const device of this.devices.all) devices[device.name] = device.save();
+    for (const device of this.devices.all) devices[device.name] = save(device);
     return { cpu: saveCpu(this.core), skippedNs: this.clock.skippedNs, pendingReset: this.pendingReset, devices };
   }
 
@@ -366,7 +397,7 @@ export class Machine {
   }
 
   /**
-   * Puts back what `saveWithoutMemory` gave, together with the contents of frames. What has been decoded and translated stays
+   * Puts back what `saveWithoutMemory` or `saveShared` gave, together with the contents of frames. What has been decoded and translated stays
    * where it still holds, so that going back a little costs little.
    * @param frames number and 4096 bytes of each frame that differs from the memory of now
    * @throws StateError
@@ -374,16 +405,19 @@ export class Machine {
   rewind(state: MachineState, frames: Iterable<readonly [frame: number, bytes: Uint8Array]>): void {
     const parts = checkedParts(state);
     const { physical } = this;
-    for (const [frame, bytes] of frames) {
-      this.frameBytes(frame).set(bytes);
-      physical.written(frame, physical.frameFlags[frame] as number, 0, 4096);
-    }
+    for (const [frame, bytes] of frames) physical.replaceFrame(frame, bytes);
     this.restoreParts(parts);
   }
 
   private restoreParts({ cpu, devices, skippedNs, pendingReset }: StateParts): void {
     this.clock.skippedNs = skippedNs;
-    restoreCpu(this.core, cpu);
+    this.restoring = true;
+    try {
+      restoreCpu(this.core, cpu);
+    } finally {
+      this.restoring = false;
+    }
+    this.settledTick = this.core.tick;
     if (!Number.isSafeInteger(this.clock.nowNs)) throw new StateError(`the snapshot has no time ${skippedNs}`);
     for (const device of this.devices.all) {
       const saved = devices[device.name];
@@ -423,6 +457,28 @@ export class Machine {
   /** The instruction that comes next does not stop the machine, though there be a breakpoint. */
   passBreakpoint(): void {
     this.core.breakpoints.pass(this.core.tick);
+  }
+  /**
+   * The last tick was an iteration of a REP that goes on with the next: a breakpoint there is not met. Only what `runStepped`
+   * has run is known so well.
+   */
+  get midRepeat(): boolean {
+    return this.core.breakpoints.isMidRepeat(this.core.tick);
+  }
+  /** Forgets what was passed and met here. @param midRepeat as it was when the machine came to this tick */
+  rearmBreakpoint(midRepeat: boolean): void {
+    this.core.breakpoints.rearm(this.core.tick, midRepeat);
+  }
+  /** As `run`, one instruction after the other. */
+  runStepped(until: RunUntil): ExitReason {
+    const { core } = this;
+    const before = core.stepOnly;
+    core.stepOnly = true;
+    try {
+      return this.run(until);
+    } finally {
+      core.stepOnly = before;
+    }
   }
   /** Accesses that `onAccess` hears of. */
   setWatches(watches: readonly Watch[]): void {

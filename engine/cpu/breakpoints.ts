@@ -42,6 +42,11 @@ export class Breakpoints {
     return true;
   }
 
+  /** A REP iteration that is not the last ended at this tick. */
+  isMidRepeat(tick: number): boolean {
+    return tick === this.repeatTick;
+  }
+
   repeated(tick: number): void {
     this.repeatTick = tick;
   }
@@ -51,9 +56,14 @@ export class Breakpoints {
     this.passedTick = tick;
   }
 
+  /** As if the machine had just come to this tick. */
+  rearm(tick: number, midRepeat: boolean): void {
+    this.passedTick = -1;
+    this.repeatTick = midRepeat ? tick : -1;
+  }
+
   /** Another state was put in place. */
   forget(): void {
-    this.passedTick = -1;
-    this.repeatTick = -1;
+    this.rearm(-1, false);
   }
 }

@@ -96,7 +96,7 @@ export class Core implements Cpu, TickSource {
   /** The machine wants control at the next boundary. */
   stopRequested = false;
 
-  /** An exception is about to be delivered. */
+  /** An exception is about to be delivered, at the tick at which what has raised it began. */
   onException: ((vector: number, tick: number) => void) | undefined;
   /** Exceptions are not delivered: the processor stops in the state that they would be delivered from. */
   interceptsExceptions = false;
@@ -119,6 +119,8 @@ export class Core implements Cpu, TickSource {
   private publishedSkippedNs = Number.NaN;
   /** Record under execution in generated code, 0 outside. */
   private record = 0;
+  /** Ticks taken from the budget for instructions that have not been executed, while `record` does not tell. */
+  private unspentTicks = 0;
   /** A record whose handler was replaced by `leave`, and what it was. */
   private patched = 0;
   private patchedHandler = 0;
@@ -178,11 +180,18 @@ export class Core implements Cpu, TickSource {
       },
       resolveLinked: (eip: number, record: number) => {
         this.record = 0;
-        return this.blocks.resolveLinked(eip >>> 0, record);
+        // What the branch gives back, and in the next case what has begun, is not in the count of ticks yet.
+        this.unspentTicks = (this.state.u8[record + RECORD.remaining] as number) - 1;
+        const found = this.blocks.resolveLinked(eip >>> 0, record);
+        this.unspentTicks = 0;
+        return found;
       },
       crossing: (record: number) => {
         this.record = 0;
-        return this.blocks.crossing(record);
+        this.unspentTicks = this.state.u8[record + RECORD.remaining] as number;
+        const found = this.blocks.crossing(record);
+        this.unspentTicks = 0;
+        return found;
       },
       hostInstruction: (number: number, record: number) => this.hostInstruction(hostEntries[number] as HostEntry, record),
       readPort: (port: number, bytes: number, record: number) => {
@@ -229,12 +238,19 @@ export class Core implements Cpu, TickSource {
 
   get tick(): number {
     const { state } = this;
-    const pending = this.record === 0 ? 0 : (state.u8[this.record + RECORD.remaining] as number);
+    const pending = this.record === 0 ? this.unspentTicks : (state.u8[this.record + RECORD.remaining] as number);
     return (state.f64[layout.TICK_DEADLINE >>> 3] as number) - (state.i32[layout.TICKS_LEFT >>> 2] as number) - pending;
   }
 
   get nowNs(): number {
     return this.board.nowNs;
+  }
+
+  /** EIP of the instruction under way; between two, of the next. */
+  get currentEip(): number {
+    const { record, state } = this;
+    if (record === 0) return state.eip;
+    return (state.get32(layout.CODE_PAGE_EIP) + (state.u16[(record + RECORD.offset) >>> 1] as number)) >>> 0;
   }
 
   /** Sets the tick count outright (snapshots). */
@@ -507,7 +523,8 @@ export class Core implements Cpu, TickSource {
   }
 
   private deliver(exception: GuestException): 'ok' | 'tripleFault' {
-    this.onException?.(exception.vector, this.tick);
+    // A trap comes behind its instruction, and nothing between the two.
+    this.onException?.(exception.vector, exception.kind === 'trap' ? this.tick - 1 : this.tick);
     if (this.interceptsExceptions) {
       this.intercepted = exception;
       this.stopRequested = true;
@@ -515,6 +532,7 @@ export class Core implements Cpu, TickSource {
     }
     // A debug trap behind HLT ends it.
     this.halted = false;
+    this.physical.accessor = 'delivery';
     const result: RaiseResult = raise(this, exception);
     return this.delivered(result);
   }
@@ -522,10 +540,12 @@ export class Core implements Cpu, TickSource {
   /** Accepts an external interrupt: 1 tick. */
   interrupt(vector: number): 'ok' | 'tripleFault' {
     this.halted = false;
+    this.physical.accessor = 'delivery';
     return this.delivered(acceptInterrupt(this, vector));
   }
 
   private delivered(result: RaiseResult): 'ok' | 'tripleFault' {
+    this.physical.accessor = 'instruction';
     this.addTicks(1);
     this.updateCareful();
     return result === 'tripleFault' ? 'tripleFault' : 'ok';
@@ -587,6 +607,7 @@ export class Core implements Cpu, TickSource {
       state.set32(layout.MODE, LONG_MODE | (user ? MODE_USER : 0));
       state.set32(layout.STACK_FLAT, 0);
       this.updateCareful();
+      this.onModeChange?.();
       return;
     }
     state.set32(

@@ -14,7 +14,9 @@ export interface Device {
   reset(): void;
   /** A copy of the whole guest-visible state, alarms included: restore(save()) is the identity. */
   save(): DeviceState;
-  /** @throws StateError when the state is not one this device wrote. */
+  /** The same with references to what is large and will not change any more; for those who keep many states. */
+  saveShared?(): DeviceState;
+  /** Takes what either way of saving gives. @throws StateError when the state is not one this device wrote. */
   restore(state: DeviceState): void;
 }
 

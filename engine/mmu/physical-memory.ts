@@ -43,6 +43,9 @@ export interface WriteObserver {
   tableWritten(frame: number, offset: number, bytes: number): void;
 }
 
+/** What makes an access: an instruction, the delivery of an interrupt or exception, the page walk for either, a bus master. */
+export type Accessor = 'instruction' | 'delivery' | 'pageWalk' | 'device';
+
 /** Whoever watches memory. Called after the access, within the instruction or device that made it. */
 export type AccessListener = (address: number, bytes: number, write: boolean) => void;
 
@@ -56,6 +59,8 @@ export class PhysicalMemory implements BusMemory {
   observer: WriteObserver = { codeWritten() {}, tableWritten() {} };
   /** Told of accesses to frames with FRAME.watchedWrites or watchedReads. */
   onWatched: AccessListener = () => {};
+  /** Who is making the access that `onWatched` hears of. */
+  accessor: Accessor = 'instruction';
   /** Address bit 20 is forced to zero while the gate is closed. */
   a20Mask = 0xffff_ffff;
   private readonly bytes: Uint8Array;
@@ -166,12 +171,43 @@ export class PhysicalMemory implements BusMemory {
     if (flags !== FRAME.dirty) this.written(frame, flags, address & 0xfff, size);
   }
 
+  /** An entry of a paging structure, by the walk that sets bits in it. */
+  writeEntry(address: number, value: number): void {
+    const { accessor } = this;
+    this.accessor = 'pageWalk';
+    this.write(address, 4, value);
+    this.accessor = accessor;
+  }
+
   /** Bookkeeping after storage of a frame has changed. */
   written(frame: number, flags: number, offset: number, bytes: number): void {
     this.frameFlags[frame] = flags | FRAME.dirty;
     if (flags & FRAME.code) this.observer.codeWritten(frame, offset, bytes);
     if (flags & FRAME.table) this.observer.tableWritten(frame, offset, bytes);
     if (flags & FRAME.watchedWrites) this.onWatched(this.addressOf(frame) + offset, bytes, true);
+  }
+
+  /** Puts other contents into a frame, which nobody hears of as a write; what was derived from bytes that differ is dropped. */
+  replaceFrame(frame: number, contents: Uint8Array): void {
+    const at = this.hostAddress(frame);
+    const flags = this.frameFlags[frame] as number;
+    const watched = flags & (FRAME.watchedReads | FRAME.watchedWrites);
+    if ((flags & (FRAME.code | FRAME.table)) === 0) {
+      this.bytes.set(contents, at);
+      this.frameFlags[frame] = flags | FRAME.dirty;
+      return;
+    }
+    for (let offset = 0; offset < PAGE; ) {
+      if (this.bytes[at + offset] === contents[offset]) {
+        offset++;
+        continue;
+      }
+      const first = offset;
+      while (offset < PAGE && this.bytes[at + offset] !== contents[offset]) offset++;
+      this.bytes.set(contents.subarray(first, offset), at + first);
+      this.written(frame, (this.frameFlags[frame] as number) & ~watched, first, offset - first);
+    }
+    this.frameFlags[frame] = (this.frameFlags[frame] as number) | watched;
   }
 
   private regionOf(address: number): MmioRegion | undefined {
@@ -241,7 +277,11 @@ export class PhysicalMemory implements BusMemory {
       const flags = this.frameFlags[frame] as number;
       if (flags & FRAME.readOnly) return;
       this.bytes.set(bytes.subarray(offset, offset + length), FRAMES + frame * PAGE + (at & 0xfff));
-      if (flags !== FRAME.dirty) this.written(frame, flags, at & 0xfff, length);
+      if (flags === FRAME.dirty) return;
+      const { accessor } = this;
+      this.accessor = 'device';
+      this.written(frame, flags, at & 0xfff, length);
+      this.accessor = accessor;
     });
   }
   private chunks(address: number, length: number, visit: (frame: number, at: number, offset: number, length: number) => void): void {

@@ -5,7 +5,7 @@
  * Writes are heard of whoever makes them: instructions, page walks that set accessed and dirty bits, devices. Reads are
  * those that instructions make of data; fetches do not count.
  */
-import { FRAME, type PhysicalMemory } from './physical-memory.js';
+import { type Accessor, FRAME, type PhysicalMemory } from './physical-memory.js';
 import type { Tlb } from './tlb.js';
 
 export interface Watch {
@@ -21,6 +21,7 @@ export interface WatchedAccess {
   readonly address: number;
   readonly bytes: number;
   readonly write: boolean;
+  readonly by: Accessor;
 }
 
 export class Watches {
@@ -38,8 +39,9 @@ export class Watches {
     const { physical } = this;
     const { frameFlags } = physical;
     const mark = (watch: Watch, flags: number, set: boolean): void => {
-      for (let at = watch.address & ~0xfff; at >>> 0 < watch.address + watch.bytes; at += 0x1000) {
-        const frame = physical.frameOf(at >>> 0);
+      const endPage = Math.ceil((watch.address + watch.bytes) / 0x1000);
+      for (let page = Math.floor(watch.address / 0x1000); page < endPage; page++) {
+        const frame = physical.frameOf(page * 0x1000);
         if (frame >= 0) frameFlags[frame] = ((frameFlags[frame] as number) & ~flags) | (set ? flags : 0);
       }
     };
@@ -56,6 +58,6 @@ export class Watches {
     const hit = this.watches.some(
       (watch) => (write ? watch.writes : watch.reads) && address < watch.address + watch.bytes && watch.address < address + bytes,
     );
-    if (hit) this.onAccess({ address, bytes, write });
+    if (hit) this.onAccess({ address, bytes, write, by: this.physical.accessor });
   }
 }

@@ -10,7 +10,7 @@ import { type PageId, PageStore, ZERO_PAGE } from './page-store.js';
 
 export interface Checkpoint {
   readonly tick: number;
-  /** Processor and devices: `Machine.saveWithoutMemory`. */
+  /** Processor and devices: `Machine.saveShared`. */
   readonly state: MachineState;
   /** How many inputs of the trace had been given. */
   readonly inputCount: number;

@@ -169,7 +169,7 @@ export class History {
   private addCheckpoint(): void {
     const { machine } = this;
     this.takeDirty();
-    this.checkpoints.add(machine.tick, machine.saveWithoutMemory(), this.playback.inputCount, this.dirty, (frame) =>
+    this.checkpoints.add(machine.tick, machine.saveShared(), this.playback.inputCount, this.dirty, (frame) =>
       machine.frameBytes(frame),
     );
     this.dirty.clear();

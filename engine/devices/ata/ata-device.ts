@@ -74,7 +74,8 @@ export abstract class AtaDevice {
   protected abstract driveStep(step: number): void;
   /** The buffer of a pioIn or dmaIn phase is empty, or that of a pioOut or dmaOut phase is full. */
   protected abstract bufferDone(phase: number): void;
-  protected abstract saveDrive(): DeviceState;
+  /** @param shared see `Device.saveShared` */
+  protected abstract saveDrive(shared: boolean): DeviceState;
   protected abstract restoreDrive(state: DeviceState): void;
 
   get interruptPending(): boolean {
@@ -221,8 +222,16 @@ export abstract class AtaDevice {
   }
 
   save(): DeviceState {
+    return this.stateWith(this.saveDrive(false));
+  }
+
+  saveShared(): DeviceState {
+    return this.stateWith(this.saveDrive(true));
+  }
+
+  private stateWith(drive: DeviceState): DeviceState {
     this.task.alarmDueNs = alarmToState(this.alarm);
-    return { task: copyOf(this.task), drive: this.saveDrive() };
+    return { task: copyOf(this.task), drive };
   }
 
   restore(state: DeviceState): void {

@@ -194,12 +194,20 @@ export class AtaChannel implements Device, DriveHost {
   }
 
   save(): DeviceState {
+    return this.stateWith((drive) => drive.save());
+  }
+
+  saveShared(): DeviceState {
+    return this.stateWith((drive) => drive.saveShared());
+  }
+
+  private stateWith(saveDrive: (drive: AtaDevice) => DeviceState): DeviceState {
     return {
       selected: this.selected,
       control: this.control,
       line: this.line,
       busMaster: this.busMaster.save(),
-      drives: this.drives.map((drive) => drive?.save() ?? null),
+      drives: this.drives.map((drive) => (drive === undefined ? null : saveDrive(drive))),
     };
   }
 

@@ -452,8 +452,8 @@ export class AtaDisk extends AtaDevice {
     this.task.sleeping = true;
   }
 
-  protected saveDrive(): DeviceState {
-    return { state: copyOf(this.state), overlay: this.image.save() };
+  protected saveDrive(shared: boolean): DeviceState {
+    return { state: copyOf(this.state), overlay: shared ? this.image.saveShared() : this.image.save() };
   }
 
   protected restoreDrive(drive: DeviceState): void {

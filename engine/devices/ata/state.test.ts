@@ -185,6 +185,36 @@ describe('copy on write', () => {
     expect(one.save().blocks).toEqual([0, 2, 5]);
   });
 
+  it('shares blocks between states, which what is written later does not change', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(63), fc.nat(1e6), fc.nat(5)), { maxLength: 30 }), (actions) => {
+        const image = imageOf(new Uint8Array(64 * 512));
+        const disk = new CowImage(image);
+        const kept: { shared: DeviceState; copied: DeviceState }[] = [];
+        for (const [sector, seed, roll] of actions) {
+          if (roll > 1) disk.write(sector, patternBytes(512, seed));
+          else if (roll === 1 || kept.length === 0) kept.push({ shared: disk.saveShared(), copied: disk.save() });
+          else disk.restore((kept[seed % kept.length] as { shared: DeviceState }).shared);
+        }
+        for (const { shared, copied } of kept) {
+          const other = new CowImage(image);
+          other.restore(shared);
+          expect(other.save()).toEqual(copied);
+        }
+      }),
+      { seed: 4, numRuns: 100 },
+    );
+    const disk = new CowImage(imageOf(new Uint8Array(64 * 512)));
+    disk.write(0, patternBytes(512, 1));
+    disk.write(8, patternBytes(512, 1));
+    const [before, again] = [disk.saveShared(), disk.saveShared()];
+    expect(again.bytes).toBe(before.bytes);
+    disk.write(8, patternBytes(512, 2));
+    const after = disk.saveShared();
+    expect((after.bytes as Uint8Array[])[0]).toBe((before.bytes as Uint8Array[])[0]);
+    expect((after.bytes as Uint8Array[])[1]).not.toBe((before.bytes as Uint8Array[])[1]);
+  });
+
   it('refuses overlays that are out of order or beyond the disk', () => {
     const disk = new CowImage(imageOf(new Uint8Array(16 * 512)));
     const bytes = new Uint8Array(2 * 4096);
