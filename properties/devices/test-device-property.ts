@@ -42,6 +42,9 @@ export interface DeviceProperty<Model extends DeviceModel> {
   readonly maxLength: number;
 }
 
+/** How much of a long difference is shown, on either side of its beginning. */
+const CONTEXT_CHARACTERS = 120;
+
 const SAVE: Operation = { do: 'save' };
 
 export function agreesWithModel<Model extends DeviceModel>(property: DeviceProperty<Model>): void {
@@ -85,9 +88,9 @@ interface Side {
 }
 
 function compare<Model extends DeviceModel>(property: DeviceProperty<Model>, operations: readonly Operation[], nsPerTick: number): void {
+  const model = property.model();
   let side = start(property, nsPerTick);
   for (const device of side.subject.devices) device.reset();
-  const model = property.model();
   const initial = side.bench.take();
   agree('reset', sorted(initial), sorted(model.takeEvents()), 'events');
   for (const [index, operation] of operations.entries()) {
@@ -160,6 +163,10 @@ function sorted(events: readonly ModelEvent[]): ModelEvent[] {
 
 function agree(where: string, found: unknown, expected: unknown, what: string): void {
   if (isDeepStrictEqual(found, expected)) return;
-  const text = (value: unknown): string => JSON.stringify(value) ?? String(value);
-  throw new Error(`${where}: ${what}\n  device ${text(found)}\n  model  ${text(expected)}`);
+  const [device, model] = [found, expected].map((value) => JSON.stringify(value) ?? String(value)) as [string, string];
+  let same = 0;
+  while (same < device.length && device[same] === model[same]) same++;
+  const from = Math.max(0, same - CONTEXT_CHARACTERS);
+  const part = (text: string): string => text.slice(from, same + CONTEXT_CHARACTERS);
+  throw new Error(`${where}: ${what}\n  device ${part(device)}\n  model  ${part(model)}`);
 }
