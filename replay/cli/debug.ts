@@ -1,11 +1,17 @@
 /**
  * `replay86 debug`: a recorded run for gdb, on a port, on stdin and stdout, or with a gdb started here.
  */
-import { openTraceFile } from '../../traces/index.js';
+import { readFileSync } from 'node:fs';
+import type { Machine } from '../../engine/index.js';
+import { type OpenTrace, openTraceFile, packTraceFile } from '../../traces/index.js';
+import { buildMachine } from '../build-machine.js';
+import { Symbols } from '../debugger/symbols.js';
 import { STATUS } from '../exit-status.js';
 import { runGdb } from '../gdb/launch.js';
 import { serveOnPort, serveOnStreams } from '../gdb/server.js';
 import { Stub } from '../gdb/stub.js';
+import { TraceImages } from '../images.js';
+import { configOfTrace } from '../machine-setup.js';
 import { openTimeline } from '../timeline/timeline.js';
 import { describeFailure, UsageError } from './failure.js';
 
@@ -13,6 +19,7 @@ export interface DebugCommandOptions {
   readonly port?: number;
   readonly stdio?: boolean;
   readonly gdb?: boolean;
+  readonly fork?: boolean;
   readonly symbols?: string;
   readonly images?: string;
   readonly checkpointMemory: number;
@@ -21,21 +28,52 @@ export interface DebugCommandOptions {
 const DEFAULT_PORT = 1234;
 
 export async function debug(path: string, options: DebugCommandOptions): Promise<number> {
-  const { port, stdio = false, gdb = false, symbols, images, checkpointMemory } = options;
+  const { port, stdio = false, gdb = false, fork = false, symbols, images, checkpointMemory } = options;
   if ([port !== undefined, stdio, gdb].filter((given) => given).length > 1)
     throw new UsageError('--port, --stdio and --gdb exclude each other');
   const trace = openTraceFile(path);
+  const diverted = new TraceImages(trace, images);
   try {
     const timeline = openTimeline(trace, { imagesDirectory: images, checkpointBytes: checkpointMemory });
     const killed = new AbortController();
-    const stub = new Stub({ timeline, onKill: () => killed.abort(), followsModes: gdb });
+    const stub = new Stub({
+      timeline,
+      createMachine: () => machineOf(trace, diverted),
+      writesDivert: fork,
+      saveTrace: (target) => saveTrace(path, target, images),
+      symbols: symbols === undefined ? undefined : symbolsOf(symbols),
+      onKill: () => killed.abort(),
+      followsModes: gdb,
+    });
     if (gdb) return await withGdb(stub, symbols);
     if (stdio) await serveOnStreams(stub, process.stdin, process.stdout, reportDefect);
     else await untilKilled(stub, port ?? DEFAULT_PORT, killed.signal);
     return STATUS.ok;
   } finally {
+    diverted.close();
     trace.close();
   }
+}
+
+const machineOf = (trace: OpenTrace, images: TraceImages): Machine => buildMachine(configOfTrace(trace.header, images, 'auto'));
+
+function saveTrace(path: string, target: string, images: string | undefined): string {
+  try {
+    packTraceFile(path, target, images);
+    return `written to ${target}`;
+  } catch (error) {
+    return describeFailure(error).line;
+  }
+}
+
+function symbolsOf(path: string): Symbols {
+  const symbols = new Symbols();
+  try {
+    symbols.load(readFileSync(path));
+  } catch (error) {
+    throw new UsageError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return symbols;
 }
 
 async function withGdb(stub: Stub, symbols: string | undefined): Promise<number> {

@@ -166,6 +166,7 @@ function debugCommand(finish: Finish): Command {
     .option('--gdb', 'start gdb, connected')
     .option('--port <number>', 'wait for gdb on this port of the loopback interface (default: 1234)', parsePort)
     .option('--stdio', 'talk to gdb on stdin and stdout: target remote | replay86 debug --stdio run.trace')
+    .option('--fork', 'changes of registers and memory lead away from the recording, instead of being refused')
     .option('--symbols <file>', 'ELF file with symbols of the guest')
     .option('--images <folder>', 'where to look first for the images that the trace names')
     .addOption(new Option('--checkpoint-memory <size>', 'memory for checkpoints').default(512 * 2 ** 20, '512M').argParser(parseMemory))

@@ -11,6 +11,7 @@ import type { PortServer } from './server.js';
 const SCRIPT: readonly string[] = [
   'set $replay86_bits = 0',
   'define hook-stop\nif $code_bits != $replay86_bits\nset $replay86_bits = $code_bits\nunset tdesc filename\nend\nend',
+  'define hookpost-monitor\nmaintenance flush register-cache\nend',
 ];
 
 export interface GdbOptions {

@@ -1,7 +1,7 @@
 /**
  * `monitor` commands: what gdb has no commands for.
  */
-
+import { firstAtOrAfter } from '../timeline/playback.js';
 import { linearPc } from './points.js';
 import type { Session } from './session.js';
 
@@ -16,33 +16,159 @@ interface MonitorCommand {
   readonly run: (session: Session, words: readonly string[], output: MonitorOutput) => Promise<void> | void;
 }
 
-const COMMANDS: Readonly<Record<string, MonitorCommand>> = {
-  when: {
-    usage: 'when',
-    help: 'the tick, the virtual time, and how long the run is',
-    run: (session, _words, { print }) => print(`${place(session)}\n`),
-  },
-  help: {
-    usage: 'help',
-    help: 'this list',
-    run: (_session, _words, { print }) => {
-      for (const { usage, help } of Object.values(COMMANDS)) print(`${usage.padEnd(USAGE_WIDTH)} ${help}\n`);
-    },
-  },
-};
-
-const USAGE_WIDTH = 24;
-
-function place({ timeline, machine }: Session): string {
-  return `tick ${machine.tick} of ${timeline.endTick}, ${machine.nowNs} ns, pc 0x${linearPc(machine).toString(16)}`;
+/** The command cannot be carried out as it was given. */
+class MonitorError extends Error {
+  override readonly name = 'MonitorError';
 }
 
+const USAGE_WIDTH = 28;
+const WRITES_SHOWN = 10;
+const WRITE_BYTES = 4;
+const WRITE_BYTES_LIMIT = 2 ** 20;
+/** Interrupts shown before and after the present place. */
+const INTERRUPTS_SHOWN = 8;
+
+const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map<string, MonitorCommand>([
+  [
+    'when',
+    { usage: 'when', help: 'the tick, virtual time and place', run: (session, _words, { print }) => print(`${placeOf(session)}\n`) },
+  ],
+  ['goto', { usage: 'goto TICK|begin|end', help: 'go to a tick of the recording', run: goto }],
+  ['checkpoint', { usage: 'checkpoint', help: 'note the present tick under a number', run: checkpoint }],
+  ['restart', { usage: 'restart [NUMBER]', help: 'go to a checkpoint, or to the beginning', run: restart }],
+  ['fork', { usage: 'fork', help: 'leave the recording: a live machine from here on', run: fork }],
+  ['writes', { usage: 'writes ADDRESS [BYTES]', help: `the last ${WRITES_SHOWN} writes to linear memory before here`, run: writes }],
+  ['irqs', { usage: 'irqs', help: 'recorded interrupts around here', run: interrupts }],
+  ['save-trace', { usage: 'save-trace FILE', help: 'write the trace with its images to a file', run: saveTrace }],
+  ['divergence', { usage: 'divergence', help: 'whether the replay has differed from the recording', run: divergence }],
+  ['help', { usage: 'help', help: 'this list', run: help }],
+]);
+
+/** Prints what is wrong with the line, if anything is. */
 export async function runMonitorCommand(session: Session, line: string, output: MonitorOutput): Promise<void> {
   const [name = 'help', ...words] = line
     .trim()
     .split(/\s+/)
     .filter((word) => word !== '');
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command === undefined) output.print(`there is no command ${name}: see monitor help\n`);
-  else await command.run(session, words, output);
+  const command = COMMANDS.get(name);
+  if (command === undefined) {
+    output.print(`there is no command ${name}: see monitor help\n`);
+    return;
+  }
+  try {
+    await command.run(session, words, output);
+  } catch (error) {
+    if (!(error instanceof MonitorError)) throw error;
+    output.print(`${error.message}: monitor ${command.usage}\n`);
+  }
+}
+
+function help(_session: Session, _words: readonly string[], { print }: MonitorOutput): void {
+  for (const { usage, help: text } of COMMANDS.values()) print(`${usage.padEnd(USAGE_WIDTH)}${text}\n`);
+}
+
+function placeOf({ timeline, machine, diversion, host }: Session): string {
+  const where =
+    diversion === undefined
+      ? `tick ${machine.tick} of ${timeline.endTick}`
+      : `tick ${machine.tick} of a diversion from tick ${diversion.startTick}`;
+  return `${where}, ${machine.nowNs} ns, pc ${addressText(linearPc(machine), host.symbols)}`;
+}
+
+function addressText(address: number, symbols: Session['host']['symbols']): string {
+  const name = symbols?.textAt(address);
+  return `0x${address.toString(16)}${name === undefined ? '' : ` <${name}>`}`;
+}
+
+// --- moving --------------------------------------------------------------------------------------------------------------
+
+async function goto(session: Session, [word, ...more]: readonly string[], output: MonitorOutput): Promise<void> {
+  const { endTick } = session.timeline;
+  const tick = word === 'begin' ? 0 : word === 'end' ? endTick : numberOf(word);
+  if (more.length > 0) throw new MonitorError('one tick is enough');
+  if (tick > endTick) throw new MonitorError(`the recording ends at tick ${endTick}`);
+  await moveTo(session, tick, output);
+}
+
+async function restart(session: Session, [word]: readonly string[], output: MonitorOutput): Promise<void> {
+  const tick = word === undefined ? 0 : session.marks[numberOf(word) - 1];
+  if (tick === undefined) throw new MonitorError(`there is no checkpoint ${word}`);
+  await moveTo(session, tick, output);
+}
+
+async function moveTo(session: Session, tick: number, { signal, print }: MonitorOutput): Promise<void> {
+  const arrived = await session.goTo(tick, signal);
+  print(`${arrived ? '' : 'interrupted: '}${placeOf(session)}\n`);
+  if (!session.host.followsModes) print('gdb does not know yet: maintenance flush register-cache\n');
+}
+
+function checkpoint({ marks, machine, diversion }: Session, _words: readonly string[], { print }: MonitorOutput): void {
+  if (diversion !== undefined) throw new MonitorError('a diversion has no checkpoints');
+  marks.push(machine.tick);
+  print(`checkpoint ${marks.length} at tick ${machine.tick}\n`);
+}
+
+function fork(session: Session, _words: readonly string[], { print }: MonitorOutput): void {
+  session.divert();
+  session.printNotices(print);
+}
+
+// --- asking ----------------------------------------------------------------------------------------------------------------
+
+async function writes(session: Session, [word, length]: readonly string[], { signal, print }: MonitorOutput): Promise<void> {
+  const { timeline, host } = session;
+  if (session.diversion !== undefined) throw new MonitorError('only the recording knows its writes; monitor restart returns to it');
+  const address = word === undefined ? undefined : host.symbols?.addressOf(word);
+  const linear = address ?? numberOf(word);
+  const bytes = length === undefined ? WRITE_BYTES : numberOf(length);
+  if (bytes === 0 || bytes > WRITE_BYTES_LIMIT) throw new MonitorError(`from 1 to ${WRITE_BYTES_LIMIT} bytes`);
+  const conditions = session.points.watching(linear, bytes);
+  if (conditions.length === 0) throw new MonitorError('no page is present there');
+  const hereTick = timeline.tick;
+  try {
+    let tick = hereTick;
+    let shown = 0;
+    for (; shown < WRITES_SHOWN; shown++) {
+      const hits = await timeline.lastBefore(tick, conditions, { signal });
+      if (hits === 'interrupted') return print('interrupted\n');
+      const [hit] = hits;
+      if (hit === undefined) break;
+      tick = hit.tick;
+      await timeline.seek(tick);
+      print(
+        `tick ${tick}  pc ${addressText(linearPc(timeline.machine), host.symbols)}  ${hit.bytes} bytes at physical 0x${hit.address?.toString(16)}\n`,
+      );
+    }
+    if (shown < WRITES_SHOWN) print(shown === 0 ? 'never written before here\n' : 'none before that\n');
+  } finally {
+    await timeline.seek(hereTick);
+  }
+}
+
+function interrupts({ timeline, machine }: Session, _words: readonly string[], { print }: MonitorOutput): void {
+  const { ticks, vectors } = timeline.trace.interrupts;
+  const next = firstAtOrAfter(ticks, machine.tick);
+  const first = Math.max(0, next - INTERRUPTS_SHOWN);
+  const end = Math.min(ticks.length, next + INTERRUPTS_SHOWN);
+  for (let index = first; index < end; index++) {
+    const distance = (ticks[index] as number) - machine.tick;
+    print(`tick ${ticks[index]} (${distance < 0 ? '' : '+'}${distance})  vector 0x${(vectors[index] as number).toString(16)}\n`);
+  }
+  print(`${next} of ${ticks.length} interrupts before tick ${machine.tick}\n`);
+}
+
+function saveTrace({ host }: Session, [path, ...more]: readonly string[], { print }: MonitorOutput): void {
+  if (path === undefined || more.length > 0) throw new MonitorError('give a file name');
+  print(`${host.saveTrace(path)}\n`);
+}
+
+function divergence({ divergence: found, timeline }: Session, _words: readonly string[], { print }: MonitorOutput): void {
+  print(found === undefined ? `none met, in a recording of ${timeline.endTick} ticks\n` : `${found.message}\n`);
+}
+
+/** @throws MonitorError */
+function numberOf(word: string | undefined): number {
+  const value = word !== undefined && /^(0x[0-9a-f]+|[0-9][0-9_,]*)$/i.test(word) ? Number(word.replace(/[_,]/g, '')) : Number.NaN;
+  if (!Number.isSafeInteger(value)) throw new MonitorError(word === undefined ? 'a number is missing' : `${word} is no number`);
+  return value;
 }

@@ -37,10 +37,6 @@ export class Points {
 
   constructor(private readonly translate: (linear: number) => number | undefined) {}
 
-  get any(): boolean {
-    return this.points.size > 0;
-  }
-
   /** @throws PacketError when it cannot be set. Setting one again changes nothing. */
   insert(type: number, address: number, bytes: number): void {
     const kind = kindOf(type);
@@ -79,6 +75,13 @@ export class Points {
       kind === 'software' || kind === 'hardware'
         ? []
         : pieces.map(({ physical, bytes }): StopCondition => ({ kind: 'watchpoint', address: physical, bytes, access: kind })),
+    );
+  }
+
+  /** For those who look for writes to a linear range without setting a watchpoint. */
+  watching(address: number, bytes: number): StopCondition[] {
+    return this.piecesOf(address, bytes).map(
+      (piece): StopCondition => ({ kind: 'watchpoint', address: piece.physical, bytes: piece.bytes, access: 'write' }),
     );
   }
 

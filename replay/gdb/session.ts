@@ -7,17 +7,32 @@ import type { TravelOptions } from '../timeline/history.js';
 import { DivergenceError } from '../timeline/playback.js';
 import type { Stop } from '../timeline/stops.js';
 import type { Timeline } from '../timeline/timeline.js';
+import { Diversion } from './diversion.js';
 import { hexOf, PacketError } from './hex.js';
 import { runMonitorCommand } from './monitor.js';
 import { linearPc, Points } from './points.js';
 import { CpuView, REGISTERS, type RegisterRow, readRegister } from './registers.js';
 import { type Motion, type Target, TimelineTarget } from './target.js';
 
+/** Names of the guest's addresses. */
+export interface SymbolNames {
+  /** As `name+0x12`. */
+  textAt(address: number): string | undefined;
+  addressOf(name: string): number | undefined;
+}
+
 /** What a session is given. */
 export interface StubHost {
   readonly timeline: Timeline;
   /** gdb wants to end everything. */
   readonly onKill: () => void;
+  /** A machine as it was when the recording started. */
+  readonly createMachine: () => Machine;
+  /** Writes lead to a diversion; otherwise they are refused. */
+  readonly writesDivert: boolean;
+  /** Writes the trace, complete with its images. @returns what to tell about it */
+  readonly saveTrace: (path: string) => string;
+  readonly symbols: SymbolNames | undefined;
   /** gdb is set up to ask for the target description again when the guest changes between 16 and 32 bits. */
   readonly followsModes: boolean;
 }
@@ -48,17 +63,21 @@ export class Session {
   describedBits: 16 | 32 | undefined;
   /** Where the replay was found to differ from the recording. */
   divergence: DivergenceError | undefined;
+  diversion: Diversion | undefined;
   private readonly recorded: TimelineTarget;
-  private readonly target: Target;
+  /** To be said as soon as gdb listens. */
+  private notices = '';
 
   constructor(readonly host: StubHost) {
     this.recorded = new TimelineTarget(host.timeline);
-    this.target = this.recorded;
     this.points = new Points((linear) => this.machine.translate(linear));
   }
 
   get timeline(): Timeline {
     return this.host.timeline;
+  }
+  private get target(): Target {
+    return this.diversion ?? this.recorded;
   }
   get machine(): Machine {
     return this.target.machine;
@@ -90,6 +109,7 @@ export class Session {
 
   /** @returns the stop reply */
   async resume({ motion, within }: Resumption, { signal, print }: Resuming): Promise<string> {
+    this.printNotices(print);
     let stop: Stop;
     try {
       stop = within === undefined ? await this.move(motion, { signal }) : await this.stepWithin(within, signal);
@@ -129,19 +149,54 @@ export class Session {
     print(`replay86: the guest is in ${codeBits}-bit code now: "unset tdesc filename" makes gdb disassemble it as such\n`);
   }
 
-  async goTo(tick: number): Promise<void> {
-    await this.timeline.seek(tick);
+  /** Leaves a diversion, too. @returns false when the signal came first */
+  async goTo(tick: number, signal?: AbortSignal): Promise<boolean> {
+    this.diversion = undefined;
+    try {
+      await this.timeline.seek(tick, { signal });
+      return true;
+    } catch (error) {
+      if (signal?.aborted === true) return false;
+      throw error;
+    }
   }
 
-  async writeRegister(row: RegisterRow, _bytes: Uint8Array): Promise<void> {
-    throw new PacketError(`the recording cannot be changed: ${row.name} stays as it was (debug --fork allows changes)`);
+  // --- leaving the recording -----------------------------------------------------------------------------------------------
+
+  divert(): Diversion {
+    if (this.diversion !== undefined) return this.diversion;
+    const diversion = new Diversion(this.host.createMachine(), this.timeline.machine);
+    this.diversion = diversion;
+    this.notices += `replay86: this is a diversion from tick ${diversion.startTick} now, without the recorded inputs, forwards only; monitor restart or goto returns to the recording\n`;
+    return diversion;
   }
 
-  async writeMemory(_address: number, _bytes: Uint8Array): Promise<void> {
-    throw new PacketError('the recording cannot be changed (debug --fork allows changes)');
+  printNotices(print: (text: string) => void): void {
+    if (this.notices !== '') print(this.notices);
+    this.notices = '';
+  }
+
+  /** @throws PacketError */
+  writeRegister(row: RegisterRow, bytes: Uint8Array): void {
+    this.diversionForWrites(row.name).writeRegister(row, Number(BigInt.asUintN(32, numberOfBytes(bytes))));
+  }
+
+  /** @throws PacketError */
+  writeMemory(address: number, bytes: Uint8Array): void {
+    this.diversionForWrites('memory').writeMemory(address, bytes);
+  }
+
+  private diversionForWrites(what: string): Diversion {
+    if (this.diversion === undefined && !this.host.writesDivert)
+      throw new PacketError(`the recording cannot be changed: ${what} stays as it was (debug --fork or monitor fork allow changes)`);
+    return this.divert();
   }
 
   async monitor(line: string, { signal, print }: Resuming): Promise<void> {
     await runMonitorCommand(this, line, { signal, print });
   }
+}
+
+function numberOfBytes(bytes: Uint8Array): bigint {
+  return bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
 }

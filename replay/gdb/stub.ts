@@ -133,13 +133,13 @@ export class Stub {
     return hexOf(readRegister(row, this.cpu));
   }
 
-  private async writeOneRegister(rest: string): Promise<string> {
+  private writeOneRegister(rest: string): string {
     const [number, value] = rest.split('=');
     const row = REGISTERS[numberOfHex(number, 0xffff)];
     if (row === undefined) throw new PacketError('there is no such register');
     const bytes = bytesOfHex(value ?? '');
     if (bytes.length * 8 !== row.bits) throw new PacketError(`${row.name} has ${row.bits} bits`);
-    await this.session.writeRegister(row, bytes);
+    this.session.writeRegister(row, bytes);
     return OK;
   }
 
@@ -162,17 +162,17 @@ export class Stub {
     return Uint8Array.of(0x62, ...escaped);
   }
 
-  private async writeMemory(rest: string, decode: (data: string) => Uint8Array): Promise<string> {
+  private writeMemory(rest: string, decode: (data: string) => Uint8Array): string {
     const colon = rest.indexOf(':');
     if (colon < 0) throw new PacketError('data expected');
     const { address, bytes } = rangeOf(rest.slice(0, colon));
     const data = decode(rest.slice(colon + 1));
     if (data.length !== bytes) throw new PacketError(`${bytes} bytes expected`);
-    if (bytes > 0) await this.session.writeMemory(address, data);
+    if (bytes > 0) this.session.writeMemory(address, data);
     return OK;
   }
 
-  private writeBinary(payload: Uint8Array): Promise<string> {
+  private writeBinary(payload: Uint8Array): string {
     const text = Buffer.from(payload).toString('latin1').slice(1);
     return this.writeMemory(text, (data) => unescapeBinary(Buffer.from(data, 'latin1')));
   }
