@@ -194,6 +194,10 @@ export class Machine {
   get currentEip(): number {
     return this.core.currentEip;
   }
+  /** HLT: nothing is executed until an interrupt comes. */
+  get halted(): boolean {
+    return this.core.halted;
+  }
   /** Virtual nanoseconds since power-on. */
   get nowNs(): number {
     return this.clock.nowNs;

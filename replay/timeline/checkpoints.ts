@@ -14,6 +14,8 @@ export interface Checkpoint {
   readonly state: MachineState;
   /** How many inputs of the trace had been given. */
   readonly inputCount: number;
+  /** The tick before was an iteration of a REP that goes on. */
+  readonly midRepeat: boolean;
   /** Frames that may have been written since the checkpoint before, ascending. */
   readonly frames: Uint32Array;
 }
@@ -54,7 +56,8 @@ export class Checkpoints {
    * Adds a checkpoint, at the end or between others.
    * @param frames written since the checkpoint before it
    */
-  add(tick: number, state: MachineState, inputCount: number, frames: Iterable<number>, read: (frame: number) => Uint8Array): Checkpoint {
+  add(point: Omit<Checkpoint, 'frames'>, frames: Iterable<number>, read: (frame: number) => Uint8Array): Checkpoint {
+    const { tick } = point;
     const index = this.indexAt(tick);
     if (this.list[index]?.tick === tick) throw new Error(`there is a checkpoint at tick ${tick}`);
     const sorted = Uint32Array.from(frames).sort();
@@ -63,7 +66,7 @@ export class Checkpoints {
       if (versions.length === 0) this.versions.set(frame, versions);
       versions.splice(versionIndex(versions, tick) + 1, 0, { tick, page: this.pages.add(read(frame)) });
     }
-    const checkpoint = { tick, state, inputCount, frames: sorted };
+    const checkpoint = { ...point, frames: sorted };
     this.list.splice(index + 1, 0, checkpoint);
     return checkpoint;
   }

@@ -25,15 +25,14 @@ export class ConsoleLog {
     debug: new Channel(),
   };
 
-  /** The machine sends a byte, for the first time or again. @returns the line up to this byte, the byte included */
-  sent(source: ConsoleSource, tick: number, byte: number): string {
+  /** The machine sends a byte, for the first time or again. */
+  sent(source: ConsoleSource, tick: number, byte: number): void {
     const channel = this.channels[source];
     if (channel.cursor === channel.bytes.length) {
       channel.ticks.push(tick);
       channel.bytes.push(byte);
     }
     channel.cursor++;
-    return this.lineAt(source, channel.cursor);
   }
 
   /** The machine is at another place: what was sent before this tick has been sent. */
@@ -47,9 +46,10 @@ export class ConsoleLog {
     return text(bytes.slice(0, firstAtOrAfter(ticks, tick)));
   }
 
-  private lineAt(source: ConsoleSource, count: number): string {
-    const { bytes } = this.channels[source];
-    let first = count;
+  /** The line up to the byte sent last, this byte included. */
+  line(source: ConsoleSource): string {
+    const { bytes, cursor: count } = this.channels[source];
+    let first = count - 1;
     while (first > 0 && bytes[first - 1] !== NEWLINE && count - first < LINE_LIMIT) first--;
     return text(bytes.slice(first, count));
   }

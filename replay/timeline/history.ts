@@ -58,7 +58,8 @@ export class History {
     options: HistoryOptions = {},
   ) {
     this.playback = new Playback(machine, events);
-    this.observer = new Observer(machine);
+    this.observer = new Observer(machine, this.playback.endTick);
+    this.observer.stopAt = (tick) => this.playback.stopAt(tick);
     this.playback.onInterrupt = (tick, vector) => this.observer.interrupt(tick, vector);
     machine.onSerial = (port, byte) => this.sent(port === 0 ? 'serial0' : 'serial1', byte);
     machine.onDebugConsole = (byte) => this.sent('debug', byte);
@@ -113,10 +114,12 @@ export class History {
 
   /** Puts the machine to a checkpoint if that is shorter than going on from where it is. */
   goBackFor(target: number): void {
-    const { checkpoints } = this;
+    const { checkpoints, machine } = this;
     const checkpoint = checkpoints.all[checkpoints.indexAt(target)];
     if (checkpoint === undefined) throw new Error('there is no first checkpoint');
-    if (this.tick <= target && this.tick >= checkpoint.tick) return;
+    const { tick } = this;
+    // Where inputs of this tick have been given, its first moment is past.
+    if (tick <= target && tick >= checkpoint.tick && !(tick === target && this.playback.inputsGiven)) return;
     const frames = checkpoints.framesBetween(this.baseTick, checkpoint.tick);
     this.takeDirty();
     for (const frame of this.dirty) frames.add(frame);
@@ -125,36 +128,57 @@ export class History {
       checkpoint.inputCount,
       contentsOf(frames, (frame) => checkpoints.contents(frame, checkpoint.tick)),
     );
+    machine.rearmBreakpoint(checkpoint.midRepeat);
     this.tracker.take();
     this.dirty.clear();
     this.baseTick = checkpoint.tick;
     this.console.moveTo(checkpoint.tick);
   }
 
+  /** To the beginning of a stretch, as if the machine had just come there. */
+  goBackToStretch(startTick: number): void {
+    const { checkpoints, machine } = this;
+    this.goBackFor(startTick);
+    machine.rearmBreakpoint(checkpoints.all[checkpoints.indexAt(startTick)]?.midRepeat === true);
+  }
+
+  /** To the last tick at or before one at which the machine can stand. */
+  async seekBack(tick: number, options: TravelOptions = {}): Promise<void> {
+    for (let target = Math.max(0, tick); ; target--) {
+      await this.seek(target, options);
+      if (this.tick <= target) return;
+    }
+  }
+
   private sent(source: ConsoleSource, byte: number): void {
-    const { tick } = this.machine;
-    this.observer.sent(source, tick, this.console.sent(source, tick, byte));
+    const tick = Math.min(this.machine.stepTick, this.endTick - 1);
+    this.console.sent(source, tick, byte);
+    this.observer.sent(source, tick, this.console);
   }
 
   /**
    * One stretch forward: to the target, or to where a checkpoint stands or is to stand.
+   * @param staying the target is a place to look at: passing checkpoints are wanted on the way to it
    * @returns false when the machine was stopped on the way
    */
-  advanceOnce(target: number): boolean {
+  advanceOnce(target: number, staying = true): boolean {
     const { checkpoints, spacingTicks, tick } = this;
     const known = checkpoints.all[checkpoints.indexAt(tick) + 1]?.tick ?? Number.POSITIVE_INFINITY;
     const lasting = (Math.floor(tick / spacingTicks) + 1) * spacingTicks;
-    const rung = LADDER_TICKS.map((distance) => target - distance).find((at) => at > tick) ?? Number.POSITIVE_INFINITY;
+    const distance = staying ? LADDER_TICKS.find((ticks) => target - ticks > tick) : undefined;
+    const rung = distance === undefined ? Number.POSITIVE_INFINITY : target - distance;
     const next = Math.min(target, known, lasting, rung, tick + SLICE_TICKS);
+    const isNew = next !== known && (next === lasting || next === rung) && next < this.endTick;
     this.observer.begin();
-    const arrived = this.playback.advanceTo(next);
+    // The last step to a checkpoint is by itself, to know whether it ends within a REP.
+    const arrived = (!isNew || next - 1 <= tick || this.playback.advanceTo(next - 1)) && this.playback.advanceTo(next, isNew);
     this.exploredTick = Math.max(this.exploredTick, this.tick);
     if (!arrived) return false;
     if (next === known) {
       this.takeDirty();
       this.dirty.clear();
       this.baseTick = next;
-    } else if ((next === lasting || next === rung) && next < this.endTick) {
+    } else if (isNew && this.tick === next) {
       if (next !== lasting) this.passing.push(next);
       this.addCheckpoint();
       this.keepWithinLimit();
@@ -169,9 +193,9 @@ export class History {
   private addCheckpoint(): void {
     const { machine } = this;
     this.takeDirty();
-    this.checkpoints.add(machine.tick, machine.saveShared(), this.playback.inputCount, this.dirty, (frame) =>
-      machine.frameBytes(frame),
-    );
+    const { inputCount } = this.playback;
+    const { tick, midRepeat } = machine;
+    this.checkpoints.add({ tick, state: machine.saveShared(), inputCount, midRepeat }, this.dirty, (frame) => machine.frameBytes(frame));
     this.dirty.clear();
     this.baseTick = machine.tick;
   }

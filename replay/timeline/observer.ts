@@ -3,7 +3,7 @@
  * not looked at. None of it changes what the guest does.
  */
 import type { Machine } from '../../engine/index.js';
-import type { ConsoleSource } from './console-log.js';
+import type { ConsoleLog, ConsoleSource } from './console-log.js';
 import type { Hit, StopCondition } from './stops.js';
 
 type Of<K extends StopCondition['kind']> = Extract<StopCondition, { kind: K }>;
@@ -11,10 +11,15 @@ type Of<K extends StopCondition['kind']> = Extract<StopCondition, { kind: K }>;
 export class Observer {
   /** @returns whether the machine is to stop as soon as it can */
   onHit: (hit: Hit) => boolean = () => false;
+  /** How the machine is stopped: as soon as it stands at this tick. */
+  stopAt: (tick: number) => void = () => this.machine.requestStop();
   private conditions: readonly StopCondition[] = [];
   private modeWords: readonly number[] = [];
 
-  constructor(private readonly machine: Machine) {}
+  constructor(
+    private readonly machine: Machine,
+    private readonly endTick = Number.POSITIVE_INFINITY,
+  ) {}
 
   get active(): boolean {
     return this.conditions.length > 0;
@@ -38,8 +43,20 @@ export class Observer {
     this.listen(of);
   }
 
+  /** What happens behind the last tick, in HLT, belongs to the step that led there. */
   private report(hit: Hit): void {
-    if (this.onHit(hit)) this.machine.requestStop();
+    const tick = Math.min(hit.tick, this.endTick - 1);
+    if (this.onHit(tick === hit.tick ? hit : { ...hit, tick })) this.stopAt(tick + 1);
+  }
+
+  /** Breakpoints that are met where the machine stands, if the next thing is to execute the instruction. */
+  breakpointsHere(): readonly Hit[] {
+    const { machine } = this;
+    const { tick } = machine;
+    const linear = (machine.registers.segmentBase('cs') + machine.registers.get('eip')) >>> 0;
+    return this.conditions
+      .filter((condition) => condition.kind === 'breakpoint' && condition.address === linear && condition.when?.() !== false)
+      .map((condition) => ({ tick, condition, address: linear }));
   }
 
   private listen(of: <K extends StopCondition['kind']>(kind: K) => Of<K>[]): void {
@@ -51,14 +68,15 @@ export class Observer {
         if (condition.address === linear && condition.when?.() !== false)
           stop = this.onHit({ tick: machine.tick, condition, address: linear }) || stop;
       }
+      if (stop) this.stopAt(machine.tick);
       return stop;
     };
     const watchpoints = of('watchpoint');
-    machine.onAccess = ({ tick, address, bytes, write }) => {
+    machine.onAccess = ({ tick, address, bytes, write, by }) => {
       for (const condition of watchpoints) {
         const wanted = condition.access === 'access' || (condition.access === 'write') === write;
         const overlaps = address < condition.address + condition.bytes && condition.address < address + bytes;
-        if (wanted && overlaps) this.report({ tick, condition, address, bytes, write });
+        if (wanted && overlaps) this.report({ tick, condition, address, bytes, write, by });
       }
     };
     const exceptions = of('exception');
@@ -105,7 +123,7 @@ export class Observer {
       const now = modeWords(machine);
       this.modeWords = now;
       const changed = (index: number): boolean => before[index] !== now[index];
-      const { tick } = machine;
+      const tick = machine.stepTick;
       for (const condition of controls) {
         const index = CONTROL_INDEX[condition.register];
         if (changed(index)) this.report({ tick, condition, value: now[index] });
@@ -114,15 +132,13 @@ export class Observer {
     };
   }
 
-  /** Output belongs to the history, which tells of each byte with the line that it ends. */
-  sent(source: ConsoleSource, tick: number, line: string): void {
+  /** Output belongs to the history, which tells of each byte. */
+  sent(source: ConsoleSource, tick: number, console: ConsoleLog): void {
     for (const condition of this.conditions) {
-      if (
-        condition.kind === 'console' &&
-        condition.source === source &&
-        condition.pattern.test(line) &&
-        !condition.pattern.test(line.slice(0, -1))
-      )
+      if (condition.kind !== 'console' || condition.source !== source) continue;
+      const line = console.line(source);
+      // Not `test`, which goes on from where a global pattern has matched before.
+      if (line.search(condition.pattern) >= 0 && line.slice(0, -1).search(condition.pattern) < 0)
         this.report({ tick, condition, value: line });
     }
   }

@@ -6,7 +6,7 @@
  * one with which the recording ended.
  */
 import { InputError, type Machine, type MachineState } from '../../engine/index.js';
-import type { InputEvent, Trace } from '../../traces/index.js';
+import type { InputEvent, Point, Trace } from '../../traces/index.js';
 import { type Divergence, describeDivergence } from '../divergence.js';
 
 /** The machine does not do what the trace says. */
@@ -26,6 +26,8 @@ export class Playback {
   private inputCursor = 0;
   private nextInterrupt = 0;
   private diverged: Divergence | undefined;
+  /** `advanceTo` ends here, wherever it is to go. */
+  private stopTick = Number.POSITIVE_INFINITY;
 
   /** The machine is fresh, and the one that the trace describes. Takes over `machine.onInterrupt`. */
   constructor(
@@ -56,6 +58,18 @@ export class Playback {
     return this.inputCursor;
   }
 
+  /** Inputs of the present tick have been given: the state is not the first one of this tick any more. */
+  get inputsGiven(): boolean {
+    const last = this.events.inputs[this.inputCursor - 1];
+    return last !== undefined && last.tick === this.machine.tick && last.tick < this.endTick;
+  }
+
+  /** From a callback: `advanceTo` goes no further than to this tick. */
+  stopAt(tick: number): void {
+    this.stopTick = Math.min(this.stopTick, tick);
+    this.machine.requestStop();
+  }
+
   /** Puts the machine back to where it was at this tick. */
   rewind(state: MachineState, inputCount: number, frames: Iterable<readonly [number, Uint8Array]>): void {
     const { machine } = this;
@@ -66,35 +80,58 @@ export class Playback {
   }
 
   /**
-   * Goes on to a tick, in one go.
-   * @returns whether it was reached; if not, a callback has asked the machine to stop
+   * Goes on to a tick, in one go; or to the one behind it, where a debug trap comes in one step with its instruction.
+   * @param stepped one instruction after the other
+   * @returns whether it was reached; if not, `stopAt` was called
    * @throws DivergenceError
    */
-  advanceTo(tick: number): boolean {
+  advanceTo(tick: number, stepped = false): boolean {
     const { machine, events } = this;
+    this.stopTick = Number.POSITIVE_INFINITY;
+    const target = (): number => Math.min(tick, this.stopTick);
     for (;;) {
       const input = events.inputs[this.inputCursor];
       const inputTick = input?.tick ?? Number.POSITIVE_INFINITY;
-      const target = Math.min(tick, inputTick);
-      while (machine.tick < target) {
-        const reason = machine.run({ tick: target });
+      while (machine.tick < Math.min(target(), inputTick)) {
+        const until = { tick: Math.min(target(), inputTick) };
+        const reason = stepped ? machine.runStepped(until) : machine.run(until);
         if (this.diverged !== undefined) throw new DivergenceError(this.diverged);
-        if (machine.tick >= target || reason.kind === 'limit') continue;
-        if (reason.kind === 'stopped') return false;
+        if (machine.tick >= until.tick || reason.kind === 'limit' || reason.kind === 'stopped') continue;
         if (reason.kind === 'idle' && inputTick === machine.tick) break;
         throw this.ended(reason.kind);
       }
       if (input === undefined || inputTick > machine.tick) break;
-      if (machine.tick >= tick && tick < this.endTick) break;
+      if (machine.tick >= target() && machine.tick < this.endTick) break;
       this.give(input);
     }
-    if (machine.tick === this.endTick && machine.nowNs < events.coveredTo.ns) machine.run({ tick: this.endTick, ns: events.coveredTo.ns });
+    if (machine.tick === this.endTick) this.skipTo(events.coveredTo);
+    this.requireInterrupts();
     return machine.tick >= tick;
+  }
+
+  /** In HLT, to a moment of the present tick. What callbacks want to stop at on the way belongs to the step under way. */
+  private skipTo({ tick, ns }: Point): void {
+    const { machine } = this;
+    while (machine.tick === tick && machine.nowNs < ns) if (machine.run({ tick, ns }).kind !== 'stopped') break;
+    if (this.diverged !== undefined) throw new DivergenceError(this.diverged);
+  }
+
+  /** @throws DivergenceError when an interrupt has not come */
+  private requireInterrupts(): void {
+    const { ticks, vectors } = this.events.interrupts;
+    const tick = ticks[this.nextInterrupt];
+    if (tick === undefined || tick >= this.machine.tick) return;
+    throw new DivergenceError({
+      tick,
+      what: 'interrupt',
+      expected: `vector ${vectors[this.nextInterrupt]} at tick ${tick}`,
+      found: 'none',
+    });
   }
 
   private give(input: InputEvent): void {
     const { machine } = this;
-    if (machine.nowNs < input.ns) machine.run({ tick: input.tick, ns: input.ns });
+    this.skipTo(input);
     if (machine.tick !== input.tick || machine.nowNs !== input.ns) {
       throw new DivergenceError({
         tick: input.tick,

@@ -2,6 +2,7 @@
  * What a timeline can be asked to stop at, and what it then says. Plain data: conditions go to worker threads, too.
  */
 
+import type { Accessor } from '../../engine/index.js';
 import type { ConsoleSource } from './console-log.js';
 
 export type StopCondition =
@@ -29,6 +30,8 @@ export interface Hit {
   readonly address?: number | undefined;
   readonly bytes?: number | undefined;
   readonly write?: boolean | undefined;
+  /** Who made an access to memory. */
+  readonly by?: Accessor | undefined;
   /** Of an interrupt or exception. */
   readonly vector?: number | undefined;
   /** What was read or written at a port; the line of output that matches. */

@@ -14,7 +14,7 @@ import { configOfTrace } from '../machine-setup.js';
 import { History, type HistoryOptions, type TravelOptions } from './history.js';
 import { PAGE_BYTES } from './page-store.js';
 import { firstAtOrAfter } from './playback.js';
-import { forwardTick, type Hit, type Stop, type StopCondition } from './stops.js';
+import type { Hit, Stop, StopCondition } from './stops.js';
 
 export interface TimelineOptions extends HistoryOptions {
   /** A folder where images are looked for first, by their file name or their sha256. */
@@ -67,7 +67,7 @@ export class Timeline {
 
   async reverseStep(count = 1, options: TravelOptions = {}): Promise<Stop> {
     const target = this.tick - count;
-    await this.seek(target, options);
+    await this.history.seekBack(target, options);
     return { kind: target < 0 ? 'begin' : 'stepped' };
   }
 
@@ -86,7 +86,7 @@ export class Timeline {
     const { history } = this;
     const hits: Hit[] = [];
     this.machine.passBreakpoint();
-    return this.observing(
+    const stop = await this.observing<Stop>(
       conditions,
       (hit) => {
         hits.push(hit);
@@ -97,18 +97,30 @@ export class Timeline {
         while (this.tick < this.endTick) {
           if (await turn.due(() => options.onProgress?.(this.tick, this.endTick))) return { kind: 'interrupted' };
           history.advanceOnce(this.endTick);
-          if (hits.length > 0) return { kind: 'hit', hits: hits.filter((hit) => forwardTick(hit) === this.tick) };
+          if (hits.length > 0) return { kind: 'hit', hits: [...hits, ...this.metHere(hits)] };
         }
         return { kind: 'end' };
       },
     );
+    // In front of a breakpoint, inputs of this tick have been given: it stands at their first moment like anywhere else.
+    await this.seek(this.tick);
+    return stop;
+  }
+
+  /** Something else has stopped the machine where there is a breakpoint, too. */
+  private metHere(hits: readonly Hit[]): readonly Hit[] {
+    const { history, machine, tick, trace } = this;
+    if (hits.some(({ condition }) => condition.kind === 'breakpoint') || tick === this.endTick) return [];
+    const { ticks } = trace.interrupts;
+    if (machine.halted || machine.midRepeat || ticks[firstAtOrAfter(ticks, tick)] === tick) return [];
+    return history.observer.breakpointsHere();
   }
 
   /** As `reverseContinue`, to the last hit of these conditions. */
   async backward(conditions: readonly StopCondition[], options: TravelOptions = {}): Promise<Stop> {
     const found = await this.lastBefore(this.tick, conditions, options);
     if (found === 'interrupted') return { kind: 'interrupted' };
-    await this.seek(found.length === 0 ? 0 : (found[0] as Hit).tick, {});
+    await this.history.seekBack(found.length === 0 ? 0 : (found[0] as Hit).tick);
     return found.length === 0 ? { kind: 'begin' } : { kind: 'hit', hits: found };
   }
 
@@ -140,10 +152,10 @@ export class Timeline {
           end = stretch.startTick;
           continue;
         }
-        history.goBackFor(stretch.startTick);
+        history.goBackToStretch(stretch.startTick);
         while (this.tick < end) {
           if (await turn.due(() => options.onProgress?.(tick - end, tick - fromTick))) return 'interrupted';
-          history.advanceOnce(end);
+          history.advanceOnce(end, false);
         }
         const within = hits.filter((hit) => hit.tick >= fromTick);
         if (within.length > 0) return within;
