@@ -14,7 +14,10 @@ const FIRST = 0xffd0;
 const port = fc.integer({ min: FIRST, max: 0xffff });
 const size = fc.constantFrom<Size>(1, 2, 4);
 const operation = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('claim' as const), port, count: fc.integer({ min: 1, max: 12 }), byteWide: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('claim' as const), port, count: fc.integer({ min: 1, max: 12 }), byteWide: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('release' as const), port, count: fc.integer({ min: 1, max: 12 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('read' as const), port, size }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('write' as const), port, size, value: fc.integer({ min: 0, max: 0xffffffff }) }) },
@@ -25,7 +28,8 @@ interface Owner extends PortHandler {
 }
 
 /** What an owner gives for an access: different for each owner, port and size. */
-const answerOf = (owner: number, at: number, bytes: number): number => Number((BigInt(owner * 31 + at * 7 + bytes) * 2654435761n) % BigInt(256 ** bytes));
+const answerOf = (owner: number, at: number, bytes: number): number =>
+  Number((BigInt(owner * 31 + at * 7 + bytes) * 2654435761n) % BigInt(256 ** bytes));
 
 it('brings every access to the owner of its ports', () => {
   assertProperty(
