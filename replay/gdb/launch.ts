@@ -2,17 +2,27 @@
  * Starts gdb, connected, at this terminal.
  */
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { PortServer } from './server.js';
 
 /**
- * gdb asks for the width of instructions when it connects, and for registers when it resumes the guest. So that it asks again
- * when the guest changes its mode, and after a monitor command that moves, it is told so.
+ * gdb asks for the width of instructions when it connects, and thinks that monitor commands change nothing. So that it follows
+ * a guest that changes its mode, and a `monitor goto`, it gets hooks.
  */
-const SCRIPT: readonly string[] = [
-  'set $replay86_bits = 0',
-  'define hook-stop\nif $code_bits != $replay86_bits\nset $replay86_bits = $code_bits\nunset tdesc filename\nend\nend',
-  'define hookpost-monitor\nmaintenance flush register-cache\nend',
-];
+const HOOKS = `
+set $replay86_bits = 0
+define hook-stop
+  if $code_bits != $replay86_bits
+    set $replay86_bits = $code_bits
+    unset tdesc filename
+  end
+end
+define hookpost-monitor
+  maintenance flush register-cache
+end
+`;
 
 export interface GdbOptions {
   /** ELF file with symbols of the guest. */
@@ -21,8 +31,11 @@ export interface GdbOptions {
 
 /** @returns the exit status of gdb; undefined when there is no gdb */
 export async function runGdb({ port }: PortServer, { symbols }: GdbOptions): Promise<number | undefined> {
-  const commands = ['set confirm off', ...SCRIPT, `target remote 127.0.0.1:${port}`];
-  const args = ['-q', ...commands.flatMap((command) => ['-ex', command]), ...(symbols === undefined ? [] : [symbols])];
+  const folder = mkdtempSync(join(tmpdir(), 'replay86-gdb-'));
+  const hooks = join(folder, 'hooks.gdb');
+  writeFileSync(hooks, HOOKS);
+  const args = ['-q', '-ex', 'set confirm off', '-x', hooks, '-ex', `target remote 127.0.0.1:${port}`];
+  if (symbols !== undefined) args.push(symbols);
   // Ctrl-C is for gdb, which passes it on.
   const ignore = (): void => {};
   process.on('SIGINT', ignore);
@@ -34,5 +47,6 @@ export async function runGdb({ port }: PortServer, { symbols }: GdbOptions): Pro
     });
   } finally {
     process.off('SIGINT', ignore);
+    rmSync(folder, { recursive: true });
   }
 }
