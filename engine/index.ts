@@ -9,4 +9,5 @@ export { type BlockImage, type BusMemory, InputError, StateError, type StateValu
 export { keyboardPayload } from './devices/keyboard-layout.js';
 export type { VgaText } from './devices/vga.js';
 export { ConfigError, createMachine, Machine, type MachineState, MEMORY_LIMIT_BYTES, type UnclaimedAccess } from './machine.js';
+export type { Accessor } from './mmu/physical-memory.js';
 export type { FrameTracker } from './mmu/written-frames.js';

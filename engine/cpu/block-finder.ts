@@ -117,6 +117,7 @@ export class BlockFinder {
     const eip = (state.get32(layout.CODE_PAGE_EIP) + (state.u16[(record + RECORD.offset) >>> 1] as number)) >>> 0;
     const limit = state.codeLimit;
     if (eip + INSTRUCTION_LIMIT_BYTES - 1 > limit) return 0;
+    state.eip = eip;
     const next = (((state.codeBase + eip) & ~0xfff) + 0x1000) >>> 0;
     let address: number;
     try {

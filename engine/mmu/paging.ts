@@ -87,7 +87,7 @@ export class Paging {
       if (pde & 0x003e_0000) this.fault(linear, access, PAGE_FAULT.present | PAGE_FAULT.reserved);
       this.checkRights(linear, access, pde);
       const updated = pde | ENTRY.accessed | (access.write ? ENTRY.dirty : 0);
-      if (updated !== pde) physical.write(pdeAddress, 4, updated >>> 0);
+      if (updated !== pde) physical.writeEntry(pdeAddress, updated >>> 0);
       const page = ((pde & 0xffc0_0000) >>> 0) + ((pde >>> 13) & 15) * 0x1_0000_0000 + (linear & 0x003f_f000);
       return this.finish(page, access, pde, updated, (pde & ENTRY.global) !== 0);
     }
@@ -98,9 +98,9 @@ export class Paging {
     if (!(pte & ENTRY.present)) this.fault(linear, access, 0);
     const rights = pde & pte;
     this.checkRights(linear, access, rights);
-    if (!(pde & ENTRY.accessed)) physical.write(pdeAddress, 4, (pde | ENTRY.accessed) >>> 0);
+    if (!(pde & ENTRY.accessed)) physical.writeEntry(pdeAddress, (pde | ENTRY.accessed) >>> 0);
     const updated = pte | ENTRY.accessed | (access.write ? ENTRY.dirty : 0);
-    if (updated !== pte) physical.write(pteAddress, 4, updated >>> 0);
+    if (updated !== pte) physical.writeEntry(pteAddress, updated >>> 0);
     return this.finish((pte & 0xffff_f000) >>> 0, access, rights, updated, (pte & ENTRY.global) !== 0);
   }
 
@@ -129,7 +129,7 @@ export class Paging {
       this.checkRights(linear, access, pde);
       if (access.fetch && pdeHigh & 0x8000_0000) this.fault(linear, access, PAGE_FAULT.present);
       const updated = pde | ENTRY.accessed | (access.write ? ENTRY.dirty : 0);
-      if (updated !== pde) physical.write(pdeAddress, 4, updated >>> 0);
+      if (updated !== pde) physical.writeEntry(pdeAddress, updated >>> 0);
       const page = ((pde & 0xffe0_0000) >>> 0) + (pdeHigh & 15) * 0x1_0000_0000 + (linear & 0x001f_f000);
       return this.finish(page, access, pde, updated, (pde & ENTRY.global) !== 0);
     }
@@ -144,9 +144,9 @@ export class Paging {
     this.checkRights(linear, access, rights);
     // Bit 63 is only set here when NX is enabled: otherwise it was reserved.
     if (access.fetch && (pdeHigh | pteHigh) & 0x8000_0000) this.fault(linear, access, PAGE_FAULT.present);
-    if (!(pde & ENTRY.accessed)) physical.write(pdeAddress, 4, (pde | ENTRY.accessed) >>> 0);
+    if (!(pde & ENTRY.accessed)) physical.writeEntry(pdeAddress, (pde | ENTRY.accessed) >>> 0);
     const updated = pte | ENTRY.accessed | (access.write ? ENTRY.dirty : 0);
-    if (updated !== pte) physical.write(pteAddress, 4, updated >>> 0);
+    if (updated !== pte) physical.writeEntry(pteAddress, updated >>> 0);
     const page = ((pte & 0xffff_f000) >>> 0) + (pteHigh & 15) * 0x1_0000_0000;
     return this.finish(page, access, rights, updated, (pte & ENTRY.global) !== 0);
   }
