@@ -1,0 +1,150 @@
+/**
+ * The debugger at a terminal, with history and completion; or fed with commands from a pipe or the command line, whose first
+ * wrong command ends it.
+ */
+import { readFileSync } from 'node:fs';
+import { createInterface, type Interface } from 'node:readline';
+import pc from 'picocolors';
+import { disassemble } from '../../properties/assembler/disassemble.js';
+import { commandsOf, Debugger, type Outcome } from '../debugger/debugger.js';
+import { STATUS } from '../exit-status.js';
+import type { Timeline } from '../timeline/timeline.js';
+import { ProgressLine } from './progress-line.js';
+import { grouped } from './text.js';
+
+export interface PromptOptions {
+  /** Commands to execute instead of what comes from stdin. */
+  readonly commands?: string | undefined;
+  readonly symbols?: string | undefined;
+}
+
+const PROGRESS_AFTER_MS = 500;
+const HISTORY_LINES = 1000;
+const COMMAND_END = /[;\s]$/;
+
+/** Exit status of a run without a terminal that ends so. */
+const OUTCOME_STATUS: Readonly<Record<Outcome, number | undefined>> = {
+  done: undefined,
+  quit: STATUS.ok,
+  wrong: STATUS.usage,
+  diverged: STATUS.divergence,
+  interrupted: STATUS.interrupted,
+};
+
+/** @returns the exit status @throws CommandError when the symbols cannot be read */
+export async function debugAtPrompt(timeline: Timeline, { commands, symbols }: PromptOptions): Promise<number> {
+  // `replay86 debug ... | head` is no failure.
+  process.stdout.on('error', () => process.exit());
+  const prompt = new Prompt(timeline);
+  if (symbols !== undefined) prompt.debugger.loadSymbols(symbols);
+  if (commands !== undefined) return prompt.script(commandsOf(commands));
+  return process.stdin.isTTY ? prompt.interactive() : prompt.piped();
+}
+
+class Prompt {
+  readonly debugger: Debugger;
+  private readonly progress = new ProgressLine();
+  private travelling: AbortController | undefined;
+
+  constructor(timeline: Timeline) {
+    this.debugger = new Debugger(timeline, {
+      disassemble,
+      print: (line) => {
+        this.progress.hide();
+        process.stdout.write(`${line}\n`);
+      },
+      emphasize: process.stdout.isTTY ? pc.yellow : (text) => text,
+      readFile: (path) => readFileSync(path),
+    });
+  }
+
+  async script(commands: Iterable<string> | AsyncIterable<string>): Promise<number> {
+    const interrupt = (): void => this.travelling?.abort();
+    process.on('SIGINT', interrupt);
+    try {
+      for await (const command of commands) {
+        const status = OUTCOME_STATUS[await this.execute(command)];
+        if (status !== undefined) return status;
+      }
+      return STATUS.ok;
+    } finally {
+      process.off('SIGINT', interrupt);
+    }
+  }
+
+  async piped(): Promise<number> {
+    const input = createInterface({ input: process.stdin, terminal: false });
+    try {
+      return await this.script(commandsFrom(input));
+    } finally {
+      input.close();
+    }
+  }
+
+  async interactive(): Promise<number> {
+    const input = createInterface({
+      input: process.stdin,
+      output: process.stdout,
+      historySize: HISTORY_LINES,
+      removeHistoryDuplicates: true,
+      completer: (line: string) => {
+        const { candidates, word } = this.debugger.complete(line);
+        const [only] = candidates;
+        return [candidates.length === 1 && !COMMAND_END.test(only as string) ? [`${only} `] : candidates, word];
+      },
+    });
+    const ask = (): void => {
+      input.setPrompt(`${grouped(this.debugger.tick)}> `);
+      input.prompt();
+    };
+    input.on('SIGINT', () => {
+      if (this.travelling !== undefined) this.travelling.abort();
+      else {
+        process.stdout.write('^C (quit leaves)\n');
+        input.write(null, { ctrl: true, name: 'u' });
+        ask();
+      }
+    });
+    await this.execute('info trace');
+    await this.execute('where');
+    process.stdout.write('help shows the commands\n');
+    ask();
+    try {
+      for await (const line of input) {
+        // An empty line means the last command again: it is one command, too.
+        for (const command of line.trim() === '' ? [''] : commandsOf(line)) {
+          const outcome = await this.execute(command);
+          if (outcome === 'quit') return STATUS.ok;
+          if (outcome !== 'done') break;
+        }
+        ask();
+      }
+      process.stdout.write('\n');
+      return STATUS.ok;
+    } finally {
+      input.close();
+    }
+  }
+
+  private async execute(command: string): Promise<Outcome> {
+    const travelling = new AbortController();
+    const startMs = performance.now();
+    this.travelling = travelling;
+    try {
+      return await this.debugger.execute(command, {
+        signal: travelling.signal,
+        onProgress: (done, total) => {
+          if (process.stderr.isTTY && performance.now() - startMs > PROGRESS_AFTER_MS)
+            this.progress.show(`${Math.min(100, Math.floor((done / total) * 100))} % (Ctrl-C interrupts)`);
+        },
+      });
+    } finally {
+      this.progress.hide();
+      this.travelling = undefined;
+    }
+  }
+}
+
+async function* commandsFrom(input: Interface): AsyncGenerator<string> {
+  for await (const line of input) yield* commandsOf(line);
+}

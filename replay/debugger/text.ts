@@ -1,0 +1,17 @@
+/** Numbers as the debugger shows them: so that they can be typed in again. */
+
+export const hex = (value: number, digits = 8): string => `0x${value.toString(16).padStart(digits, '0')}`;
+
+export const bytesText = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+
+/** Seconds to the nanosecond. */
+export const secondsText = (ns: number): string => `${Math.floor(ns / 1e9)}.${String(ns % 1e9).padStart(9, '0')} s`;
+
+/** Latin-1 with what no terminal should get as escapes. */
+export const printable = (text: string): string =>
+  text.replace(/[^\x20-\x7e\xa0-\xff]/g, (character) => {
+    const known = ESCAPES[character];
+    return known ?? `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+
+const ESCAPES: Readonly<Record<string, string>> = { '\t': '\\t', '\r': '\\r', '\n': '\\n', '\x1b': '\\e' };
