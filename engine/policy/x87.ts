@@ -48,16 +48,6 @@ export const X87_POLICY: readonly PolicyRow[] = [
     excuses: { x87Pointers: true, cr2: true },
   },
   {
-    id: 'x87.parts',
-    instructions: 'FLDENV, FRSTOR, FNSTENV, FNSAVE; FLD m80fp, FSTP m80fp, FBLD, FBSTP; FXSAVE, FXRSTOR',
-    when: 'a part of the operand lies beyond the limit of its segment',
-    source: 'SDM 3, table 6-2: faults of one instruction have no order among each other',
-    ours: 'the limit is looked at for all of the operand first',
-    amd: 'part by part: a page fault may come first',
-    intel: 'unknown',
-    excuses: { wholeCase: true },
-  },
-  {
     id: 'x87.transcendental',
     instructions: 'F2XM1, FYL2X, FYL2XP1, FPTAN, FPATAN, FSIN, FCOS, FSINCOS',
     when: 'there is a result',

@@ -8,6 +8,7 @@ import { drawSystemBatch } from '../arbitraries/system-states.js';
 import { type GeneratedBatch, UserBatches } from '../arbitraries/user-batches.js';
 import { differencesOf, differingCases, endName } from '../compare/compare.js';
 import { excusedAtOnce, isAboutHostTables, policiesOf, unexcused } from '../compare/excuse.js';
+import { stepsOf } from '../compare/steps.js';
 import { type CaseBatch, type CodeBits, createOutcomes, END, type Oracle, type Outcomes } from '../oracles/oracle.js';
 import { Coverage, OUTCOME, type Target, targetsOf } from './coverage.js';
 import { causeOf, type Failure, type Finding, kindsOf, shrink } from './failure.js';
@@ -177,7 +178,19 @@ export class Campaign {
       for (const id of finding.policies) this.excused.set(id, (this.excused.get(id) ?? 0) + 1);
       return;
     }
-    this.report(shape, number, index, raw, one, finding);
+    const step = this.differingStep(one);
+    this.report(shape, number, index, raw, step?.one ?? one, step?.finding ?? finding);
+  }
+
+  /** The first instruction of a case that differs by itself. */
+  private differingStep(one: Case): { one: Case; finding: Finding } | undefined {
+    const { judge } = this.oracles;
+    if (judge === undefined || one.arena === 'system') return undefined;
+    for (const step of stepsOf(one, judge)) {
+      const finding = this.examineAlone(step);
+      if (finding !== undefined && finding.differences.length > 0) return { one: step, finding };
+    }
+    return undefined;
   }
 
   /** An oracle has thrown: each case by itself says which. */
@@ -228,6 +241,16 @@ export class Campaign {
 
   /** What is left of the differences when the policy table has been asked; undefined when there are none at all, or nobody can say. */
   private examine(one: Case): Finding | undefined {
+    const finding = this.examineAlone(one);
+    const { judge } = this.oracles;
+    if (finding === undefined || judge === undefined || finding.differences.length === 0 || finding.policies.length === 0) return finding;
+    // What one instruction leaves open, the next ones may show: if each by itself is explained, so is the whole.
+    const steps = stepsOf(one, judge);
+    const isOpen = steps.length > 1 && steps.every((step) => (this.examineAlone(step)?.differences.length ?? 0) === 0);
+    return isOpen ? { ...finding, differences: [] } : finding;
+  }
+
+  private examineAlone(one: Case): Finding | undefined {
     const { left, right, judge, comparison } = this.oracles;
     const batch = batchOf(one);
     if (refusalOf(this.oracles, batch) !== undefined) return undefined;

@@ -25,13 +25,15 @@ export interface OraclePair {
 const NOT_SHOWN_BY_HOST: readonly (readonly [offset: number, bytes: number])[] = [
   [CPU_STATE.debug + 6 * 8, 8],
   [CPU_STATE.interruptShadow, 4],
-  [CPU_STATE.x87InstructionSelector, 4],
+  [CPU_STATE.x87Opcode, 2],
+  [CPU_STATE.x87InstructionOffset, CPU_STATE.x87OperandOffset + 8 - CPU_STATE.x87InstructionOffset],
   [CPU_STATE.cr0, 8],
 ];
 
 function hostMask(): Uint32Array {
   const mask = new Uint32Array(USER_RECORD_BYTES / 4).fill(0xffff_ffff);
-  for (const [offset, bytes] of NOT_SHOWN_BY_HOST) mask.fill(0, offset / 4, (offset + bytes) / 4);
+  const masked = new Uint8Array(mask.buffer);
+  for (const [offset, bytes] of NOT_SHOWN_BY_HOST) masked.fill(0, offset, offset + bytes);
   return mask;
 }
 

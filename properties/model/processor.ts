@@ -366,6 +366,7 @@ export class Processor implements Cpu {
       if (offset + BigInt(bytes) > BigInt(LINEAR_LIMIT)) this.undefine('segment.wrap');
       return linearAddress(this.state, segment, Number(offset), bytes, write, this.protectedMode && !this.virtual8086);
     }
+    if (segment >= FS && !isCanonical(offset)) this.undefine('segment.long-base');
     const address = longLinearAddress(this.state, segment, offset, bytes);
     if (address >= BigInt(LINEAR_LIMIT)) {
       this.#checkAlignment(Number(BigInt.asUintN(32, address)), bytes);

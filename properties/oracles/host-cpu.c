@@ -317,6 +317,11 @@ static void registers_to_state(const greg_t *from, int wide) {
   put64(STATE_FLAGS, ((uint64_t)from[REG_EFL] & 0xffffffff & ~(uint64_t)RF) | CF_ALWAYS);
 }
 
+/* CR0.AM of this system is set whatever that of the case. */
+static int is_foreign_alignment(void) {
+  return result->vector == 17 && !(get64(STATE_CR0) & CR0_AM);
+}
+
 static void exception_to_result(const greg_t *from) {
   const unsigned vector = (unsigned)from[REG_TRAPNO];
   uint32_t error = (uint32_t)from[REG_ERR];
@@ -368,6 +373,7 @@ void __attribute__((used, visibility("hidden"))) handle_signal(int number, sigin
       if (number == SIGALRM) result->end = END_LIMIT;
       else exception_to_result(registers);
       if (is_foreign_selector()) reason = REASON_SELECTOR;
+      if (is_foreign_alignment()) reason = REASON_FLAGS;
     }
     if (reason == REASON_NONE) {
       registers_to_state(registers, wide);

@@ -1,7 +1,7 @@
 /**
  * What the code of a case must not do on the host: call or ask its operating system, look at its descriptor tables,
- * read what is different at each time, use instructions that the machine does not have. Found by decoding it in a line;
- * what is only reached by jumps into the middle of instructions stays unfound, and the helper is prepared for it.
+ * read what is different at each time, use instructions that the machine does not have. Found by decoding it in a line, and
+ * from the targets of its branches; what is only reached otherwise stays unfound, and the helper is prepared for it.
  */
 import type { CpuidFeature, Instruction, Mnemonic, Register } from 'iced-x86';
 import { iced } from '../assembler/iced.js';
@@ -84,26 +84,36 @@ export function inspectCode(code: Uint8Array, bits: CodeBits): CodeFindings {
   let readsSelectors = false;
   let loadedSegments = 0;
   try {
-    for (let index = 0; decoder.position < end && refusal === undefined; index++) {
-      decoder.decodeOut(instruction);
-      if (instruction.isInvalid) continue;
-      const { mnemonic } = instruction;
-      refusal = refused.get(mnemonic);
-      const foreign = instruction.cpuidFeatures().find((feature) => !features.has(feature));
-      if (foreign !== undefined) refusal = `it uses ${CpuidFeature[foreign]}`;
-      if (mnemonic === Mnemonic.Int && USER_GATES.includes(instruction.immediate8)) refusal = 'the host has a gate for it';
-      const loaded = loads.get(mnemonic);
-      if (loaded !== undefined) loadedSegments |= loaded;
-      if (far.has(mnemonic) || instruction.isJmpFar || instruction.isJmpFarIndirect) loadedSegments |= FAR_SEGMENTS;
-      if (instruction.isCallFar || instruction.isCallFarIndirect) {
-        loadedSegments |= FAR_SEGMENTS;
-        readsSelectors = true;
-      }
-      if (index > 0 && stores.has(mnemonic)) readsSelectors = true;
-      if (mnemonic === Mnemonic.Mov || mnemonic === Mnemonic.Push || mnemonic === Mnemonic.Pop) {
-        const first = segmentOf(instruction, 0);
-        if (first >= 0 && mnemonic !== Mnemonic.Push) loadedSegments |= 1 << first;
-        else if (first >= 0 || (mnemonic === Mnemonic.Mov && segmentOf(instruction, 1) >= 0)) readsSelectors = true;
+    const seen = new Set<number>();
+    // Branches may lead into the middle of what another path decodes.
+    const starts = [0];
+    for (let start = starts.pop(); start !== undefined && refusal === undefined; start = starts.pop()) {
+      decoder.position = start;
+      while (decoder.position < end && refusal === undefined && !seen.has(decoder.position)) {
+        const at = decoder.position;
+        seen.add(at);
+        decoder.ip = BigInt(at);
+        decoder.decodeOut(instruction);
+        if (instruction.isInvalid) continue;
+        if (instruction.nearBranchTarget < BigInt(end)) starts.push(Number(instruction.nearBranchTarget));
+        const { mnemonic } = instruction;
+        refusal = refused.get(mnemonic);
+        const foreign = instruction.cpuidFeatures().find((feature) => !features.has(feature));
+        if (foreign !== undefined) refusal = `it uses ${CpuidFeature[foreign]}`;
+        if (mnemonic === Mnemonic.Int && USER_GATES.includes(instruction.immediate8)) refusal = 'the host has a gate for it';
+        const loaded = loads.get(mnemonic);
+        if (loaded !== undefined) loadedSegments |= loaded;
+        if (far.has(mnemonic) || instruction.isJmpFar || instruction.isJmpFarIndirect) loadedSegments |= FAR_SEGMENTS;
+        if (instruction.isCallFar || instruction.isCallFarIndirect) {
+          loadedSegments |= FAR_SEGMENTS;
+          readsSelectors = true;
+        }
+        if (at > 0 && stores.has(mnemonic)) readsSelectors = true;
+        if (mnemonic === Mnemonic.Mov || mnemonic === Mnemonic.Push || mnemonic === Mnemonic.Pop) {
+          const first = segmentOf(instruction, 0);
+          if (first >= 0 && mnemonic !== Mnemonic.Push) loadedSegments |= 1 << first;
+          else if (first >= 0 || (mnemonic === Mnemonic.Mov && segmentOf(instruction, 1) >= 0)) readsSelectors = true;
+        }
       }
     }
   } finally {

@@ -34,7 +34,7 @@ const OPCODE_BITS = 0x7ff;
 function area(cpu: Cpu, write: boolean): { readonly segment: number; readonly offset: bigint } {
   if ((cpu.state.u32(CPU_STATE.cr0) & (CR0_EM | CR0_TS)) !== 0) cpu.raise(VECTOR.nm);
   const place = cpu.address(0);
-  onFault(cpu, 'x87.parts', () => checkSegment(cpu, place.segment, place.offset, AREA_BYTES, write));
+  onFault(cpu, 'operand.parts', () => checkSegment(cpu, place.segment, place.offset, AREA_BYTES, write));
   if (isMisaligned(cpu, place.segment, place.offset, ALIGNMENT_BYTES)) {
     if (checksAlignment(cpu)) cpu.undefine('fxsave.alignment');
     cpu.raise(VECTOR.gp, 0);

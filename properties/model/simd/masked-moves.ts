@@ -32,7 +32,7 @@ const storeMasked = (file: RegisterFile) => (cpu: Cpu) => {
   const data = readRegister(cpu, file, 0);
   const mask = readRegister(cpu, file, 1);
   if (checksAlignment(cpu) && isMisaligned(cpu, segment, base, BYTES[file])) cpu.undefine('maskmov.alignment');
-  onFault(cpu, 'maskmov.fault', () => checkSegment(cpu, segment, base, BYTES[file], true));
+  onFault(cpu, 'operand.parts', () => checkSegment(cpu, segment, base, BYTES[file], true));
   const bytes = Array.from({ length: BYTES[file] }, (_, i) => i);
   const selected = bytes.filter((i) => ((mask >> BigInt(8 * i + 7)) & 1n) === 1n);
   if (pagesOf(cpu, segment, base, selected).size < pagesOf(cpu, segment, base, bytes).size) cpu.undefine('maskmov.unselected');

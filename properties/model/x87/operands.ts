@@ -29,7 +29,7 @@ export function inParts<T>(cpu: Cpu, access: () => T): T {
   try {
     return access();
   } catch (error) {
-    if (error instanceof ModelException && (error.vector === VECTOR.gp || error.vector === VECTOR.ss)) cpu.undefine('x87.parts');
+    if (error instanceof ModelException && (error.vector === VECTOR.gp || error.vector === VECTOR.ss)) cpu.undefine('operand.parts');
     throw error;
   }
 }
