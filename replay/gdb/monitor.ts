@@ -123,7 +123,7 @@ async function writes(session: Session, [word, length]: readonly string[], { sig
   const bytes = length === undefined ? WRITE_BYTES : numberOf(length);
   if (bytes === 0 || bytes > WRITE_BYTES_LIMIT) throw new MonitorError(`from 1 to ${WRITE_BYTES_LIMIT} bytes`);
   const conditions = session.points.watching(linear, bytes);
-  if (conditions.length === 0) throw new MonitorError('no page is present there');
+  if (conditions.length === 0) throw new MonitorError('no memory is present there');
   const hereTick = timeline.tick;
   try {
     let tick = hereTick;

@@ -35,6 +35,7 @@ const WATCH_NAMES = { write: 'watch', read: 'rwatch', access: 'awatch' } as cons
 export class Points {
   private readonly points = new Map<string, Point>();
 
+  /** @param translate to memory; undefined where there is none, or only a device */
   constructor(private readonly translate: (linear: number) => number | undefined) {}
 
   /** @throws PacketError when it cannot be set. Setting one again changes nothing. */
@@ -43,7 +44,7 @@ export class Points {
     const isWatch = kind !== 'software' && kind !== 'hardware';
     if (isWatch && (bytes === 0 || bytes > WATCH_BYTES)) throw new PacketError(`a watchpoint cannot have ${bytes} bytes`);
     const pieces = isWatch ? this.piecesOf(address, bytes) : [];
-    if (isWatch && pieces.length === 0) throw new PacketError('no page is present there');
+    if (isWatch && pieces.length === 0) throw new PacketError('no memory is present there');
     this.points.set(keyOf(type, address, bytes), { kind, address, bytes, pieces });
   }
 

@@ -70,7 +70,10 @@ export class Session {
 
   constructor(readonly host: StubHost) {
     this.recorded = new TimelineTarget(host.timeline);
-    this.points = new Points((linear) => this.machine.translate(linear));
+    this.points = new Points((linear) => {
+      const physical = this.machine.translate(linear);
+      return physical !== undefined && this.machine.peekPhysical(physical, 1).length > 0 ? physical : undefined;
+    });
   }
 
   get timeline(): Timeline {
