@@ -1,5 +1,6 @@
 /**
- * `replay86 debug`: a recorded run for gdb, on a port, on stdin and stdout, or with a gdb started here.
+ * `replay86 debug`: a recorded run for gdb, on a port, on stdin and stdout, or with a gdb started here; or at the prompt of
+ * our own debugger.
  */
 import { readFileSync } from 'node:fs';
 import type { Machine } from '../../engine/index.js';
@@ -14,12 +15,15 @@ import { TraceImages } from '../images.js';
 import { configOfTrace } from '../machine-setup.js';
 import { openTimeline } from '../timeline/timeline.js';
 import { describeFailure, UsageError } from './failure.js';
+import { debugAtPrompt } from './prompt.js';
 
 export interface DebugCommandOptions {
   readonly port?: number;
   readonly stdio?: boolean;
   readonly gdb?: boolean;
   readonly fork?: boolean;
+  readonly prompt?: boolean;
+  readonly command?: string;
   readonly symbols?: string;
   readonly images?: string;
   readonly checkpointMemory: number;
@@ -28,13 +32,16 @@ export interface DebugCommandOptions {
 const DEFAULT_PORT = 1234;
 
 export async function debug(path: string, options: DebugCommandOptions): Promise<number> {
-  const { port, stdio = false, gdb = false, fork = false, symbols, images, checkpointMemory } = options;
-  if ([port !== undefined, stdio, gdb].filter((given) => given).length > 1)
-    throw new UsageError('--port, --stdio and --gdb exclude each other');
+  const { port, stdio = false, gdb = false, fork = false, command, symbols, images, checkpointMemory } = options;
+  const forGdb = [port !== undefined, stdio, gdb].filter((given) => given).length;
+  if (forGdb > 1) throw new UsageError('--port, --stdio and --gdb exclude each other');
+  const asked = options.prompt === true || command !== undefined;
+  if (asked && (forGdb > 0 || fork)) throw new UsageError('--port, --stdio, --gdb and --fork are for gdb, not for the prompt');
   const trace = openTraceFile(path);
   const diverted = new TraceImages(trace, images);
   try {
     const timeline = openTimeline(trace, { imagesDirectory: images, checkpointBytes: checkpointMemory });
+    if (asked || (forGdb === 0 && !fork && process.stdin.isTTY)) return await debugAtPrompt(timeline, { commands: command, symbols });
     const killed = new AbortController();
     const stub = new Stub({
       timeline,

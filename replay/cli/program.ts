@@ -161,8 +161,10 @@ function packCommand(finish: Finish): Command {
 
 function debugCommand(finish: Finish): Command {
   return new Command('debug')
-    .description('Walk through a trace with gdb, forwards and backwards.')
+    .description('Walk through a trace, forwards and backwards: at a prompt, or with gdb.')
     .argument('<trace>')
+    .option('--prompt', 'a debugger that needs no gdb; what happens at a terminal; from a pipe, commands, one on a line')
+    .option('--command <commands>', 'execute these commands of the prompt, separated by semicolons: "continue; regs"')
     .option('--gdb', 'start gdb, connected')
     .option('--port <number>', 'wait for gdb on this port of the loopback interface (default: 1234)', parsePort)
     .option('--stdio', 'talk to gdb on stdin and stdout: target remote | replay86 debug --stdio run.trace')
@@ -265,6 +267,8 @@ Exit status: 0 no differences; 1 differences; 2 usage, or the host CPU cannot be
 
 const DEBUG_HELP = `
 Examples:
+  replay86 debug boot.trace                    at a terminal: the prompt; help shows its commands
+  replay86 debug boot.trace --command 'goto 50%; stop on exception; rcontinue; regs; disas'
   replay86 debug --gdb boot.trace --symbols vmlinux
   replay86 debug --port 1234 boot.trace        then in gdb: target remote :1234
 
@@ -272,7 +276,8 @@ In gdb: reverse-stepi, reverse-continue and watchpoints of any length work as th
 $pc is a linear address in every mode (CS base + EIP), $ip the offset alone; the stack is at $ss_base + $esp. When the guest
 changes between 16- and 32-bit code, "unset tdesc filename" makes gdb follow (with --gdb it does so by itself).
 
-Exit status: 0 after kill, detach (--stdio), SIGINT or SIGTERM, or that of gdb; 2 usage; 6 unreadable trace or image.`;
+Exit status: 0 after kill, detach (--stdio), SIGINT or SIGTERM, or that of gdb; 2 usage; 6 unreadable trace or image. With
+commands: 0 all were executed; 2 one was wrong, and none behind it were executed; 4 replay diverged; 130 interrupted.`;
 
 const PACK_HELP = `
 Examples:

@@ -6,9 +6,11 @@ import { readFileSync } from 'node:fs';
 import { createInterface, type Interface } from 'node:readline';
 import pc from 'picocolors';
 import { disassemble } from '../../properties/assembler/disassemble.js';
+import { CommandError } from '../debugger/command-error.js';
 import { commandsOf, Debugger, type Outcome } from '../debugger/debugger.js';
 import { STATUS } from '../exit-status.js';
 import type { Timeline } from '../timeline/timeline.js';
+import { UsageError } from './failure.js';
 import { ProgressLine } from './progress-line.js';
 import { grouped } from './text.js';
 
@@ -31,14 +33,23 @@ const OUTCOME_STATUS: Readonly<Record<Outcome, number | undefined>> = {
   interrupted: STATUS.interrupted,
 };
 
-/** @returns the exit status @throws CommandError when the symbols cannot be read */
+/** @returns the exit status @throws UsageError when the symbols cannot be read */
 export async function debugAtPrompt(timeline: Timeline, { commands, symbols }: PromptOptions): Promise<number> {
   // `replay86 debug ... | head` is no failure.
   process.stdout.on('error', () => process.exit());
-  const prompt = new Prompt(timeline);
-  if (symbols !== undefined) prompt.debugger.loadSymbols(symbols);
+  const isInteractive = commands === undefined && process.stdin.isTTY;
+  const prompt = new Prompt(timeline, isInteractive);
+  if (symbols !== undefined) loadSymbols(prompt.debugger, symbols);
   if (commands !== undefined) return prompt.script(commandsOf(commands));
-  return process.stdin.isTTY ? prompt.interactive() : prompt.piped();
+  return isInteractive ? prompt.interactive() : prompt.piped();
+}
+
+function loadSymbols(prompt: Debugger, path: string): void {
+  try {
+    prompt.loadSymbols(path);
+  } catch (error) {
+    throw error instanceof CommandError ? new UsageError(error.message) : error;
+  }
 }
 
 class Prompt {
@@ -46,12 +57,20 @@ class Prompt {
   private readonly progress = new ProgressLine();
   private travelling: AbortController | undefined;
 
-  constructor(timeline: Timeline) {
+  constructor(
+    timeline: Timeline,
+    private readonly isInteractive: boolean,
+  ) {
     this.debugger = new Debugger(timeline, {
       disassemble,
       print: (line) => {
         this.progress.hide();
         process.stdout.write(`${line}\n`);
+      },
+      complain: (message) => {
+        this.progress.hide();
+        if (this.isInteractive) process.stdout.write(`error: ${message}\n`);
+        else process.stderr.write(`replay86: ${message}\n`);
       },
       emphasize: process.stdout.isTTY ? pc.yellow : (text) => text,
       readFile: (path) => readFileSync(path),

@@ -106,7 +106,7 @@ export class Debugger {
     } catch (error) {
       const diverged = error instanceof DivergenceError;
       if (!(diverged || error instanceof CommandError || error instanceof QueryError)) throw error;
-      session.print(`error: ${error.message.replace(/\s+/g, ' ')}`);
+      session.host.complain(error.message.replace(/\s+/g, ' '));
       if (diverged) await session.timeline.seek(startTick);
       return diverged ? 'diverged' : 'wrong';
     }

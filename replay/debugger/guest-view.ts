@@ -5,7 +5,7 @@
 import type { Machine, RegisterName } from '../../engine/index.js';
 import type { Names } from './expression.js';
 import type { Symbols } from './symbols.js';
-import { hex } from './text.js';
+import { hex, littleEndian } from './text.js';
 
 /** Bytes to lines of assembly (properties/assembler/disassemble.ts). */
 export type Disassemble = (
@@ -130,8 +130,4 @@ export class GuestView implements Names {
     const text = this.instructions(pc, 1)[0]?.text ?? '(no memory)';
     return `${place}${name === undefined ? '' : ` <${name}>`}  ${text}`;
   }
-}
-
-export function littleEndian(bytes: Uint8Array): number {
-  return bytes.reduceRight((value, byte) => value * 256 + byte, 0);
 }

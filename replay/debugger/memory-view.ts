@@ -2,8 +2,8 @@
  * Memory as text: `x/16xw ADDRESS`, with gdb's count, format and size.
  */
 import { CommandError } from './command-error.js';
-import { type GuestView, littleEndian } from './guest-view.js';
-import { bytesText, hex, printable } from './text.js';
+import type { GuestView } from './guest-view.js';
+import { bytesText, hex, littleEndian, printable } from './text.js';
 
 export interface MemoryFormat {
   readonly count: number;

@@ -7,11 +7,11 @@ import type { MemoryAccess } from '../timeline/queries/results.js';
 import { type Command, countOf, requireNothing, valueOf, wordsOf } from './command.js';
 import { CommandError } from './command-error.js';
 import type { Session } from './session.js';
-import { bytesText, hex } from './text.js';
+import { bytesText, hex, valueText } from './text.js';
 import { timelineBar } from './timeline-bar.js';
 
 const DEFAULT_BYTES = 4;
-const WRITES_SHOWN = 20;
+const WRITES_AROUND = 10;
 const EVENTS_AROUND = 5;
 const PAYLOAD_SHOWN_BYTES = 16;
 const INFO_TOPICS = ['stops', 'marks', 'trace'] as const;
@@ -38,21 +38,25 @@ export const RECORD_COMMANDS: readonly Command[] = [
   {
     names: ['writes'],
     operands: 'ADDRESS [LENGTH]',
-    help: 'who wrote memory, in the whole recording: the last writes',
+    help: 'who writes memory, before and after this place',
     completes: 'expression',
     run: async (session, operands) => {
       const { address, bytes } = rangeOf(session, operands);
-      const { queries, travelOptions } = session;
-      const found = await session.interruptible(() =>
-        queries.writes(address, bytes, { ...travelOptions, limit: WRITES_SHOWN, end: 'last' }),
-      );
+      const { queries, timeline, travelOptions } = session;
+      const found = await session.interruptible(async () => ({
+        before: await queries.writes(address, bytes, { ...travelOptions, toTick: timeline.tick, limit: WRITES_AROUND, end: 'last' }),
+        after: await queries.writes(address, bytes, { ...travelOptions, fromTick: timeline.tick, limit: WRITES_AROUND }),
+      }));
       if (found === 'interrupted') {
         session.print('interrupted');
         return;
       }
-      if (found.items.length === 0) session.print(`nothing ever wrote ${hex(address)}`);
-      if (found.more) session.print('...');
-      for (const line of withPlace(session, found.items, (item) => writeText(session, item))) session.print(line);
+      const { before, after } = found;
+      const items = [...before.items, ...after.items];
+      if (items.length === 0) session.print(`nothing in the recording writes ${hex(address)}`);
+      if (before.more) session.print('  ...');
+      for (const line of withPlace(session, items, (item) => writeText(session, item))) session.print(line);
+      if (after.more) session.print('  ...');
     },
   },
   {
@@ -131,13 +135,16 @@ function rangeOf(session: Session, operands: string): { readonly address: number
 function writeText({ view }: Session, { ip, by, vector, linear, physical, valueBefore, valueAfter }: MemoryAccess): string {
   const writer = by === 'instruction' ? view.addressText(ip) : `${by}${vector === undefined ? '' : ` of interrupt ${hex(vector, 2)}`}`;
   const place = linear === undefined ? `physical ${hex(physical)}` : hex(linear);
-  return `${place}: ${bytesText(valueBefore)} -> ${bytesText(valueAfter)}, by ${writer}`;
+  return `${place}: ${valueText(valueBefore)} -> ${valueText(valueAfter)}, by ${writer}`;
 }
 
-/** With `>` in front of the first that is still to come. */
-function withPlace<T extends { readonly tick: number }>(session: Session, items: readonly T[], text: (item: T) => string): string[] {
-  const next = items.findIndex(({ tick }) => tick >= session.timeline.tick);
-  return items.map((item, index) => `${index === next ? '>' : ' '} tick ${grouped(item.tick)}  ${text(item)}`);
+/** With the present place between what has happened and what is to come. */
+function withPlace<T extends { readonly tick: number }>({ timeline }: Session, items: readonly T[], text: (item: T) => string): string[] {
+  const lines = items.map((item) => `  tick ${grouped(item.tick)}  ${text(item)}`);
+  if (items.length === 0) return lines;
+  const next = items.findIndex(({ tick }) => tick >= timeline.tick);
+  lines.splice(next < 0 ? items.length : next, 0, `> tick ${grouped(timeline.tick)}  here`);
+  return lines;
 }
 
 function payloadText(payload: Uint8Array): string {

@@ -12,12 +12,14 @@ import { type Disassemble, GuestView } from './guest-view.js';
 import { type RegisterTexts, registerTexts } from './registers-view.js';
 import { hitText, StopPoints } from './stop-points.js';
 import { Symbols } from './symbols.js';
-import { bytesText, hex, secondsText } from './text.js';
+import { hex, secondsText, valueText } from './text.js';
 
 export interface DebuggerHost {
   readonly disassemble: Disassemble;
   /** A line for the person at the prompt. */
   readonly print: (line: string) => void;
+  /** What is wrong, as one line. */
+  readonly complain: (message: string) => void;
   /** Makes text stand out. */
   readonly emphasize: (text: string) => string;
   /** @throws an error of the system */
@@ -128,15 +130,7 @@ export class Session {
     const linear = watched?.linear === undefined ? undefined : watched.linear + address - watched.physical;
     const place = linear === undefined ? `physical ${hex(address)}` : view.addressText(linear);
     const standTick = timeline.tick;
-    const value = (): string => {
-      const found = timeline.machine.peekPhysical(address, bytes);
-      return bytes <= 4
-        ? hex(
-            found.reduceRight((sum, byte) => sum * 256 + byte, 0),
-            bytes * 2,
-          )
-        : bytesText(found);
-    };
+    const value = (): string => valueText(timeline.machine.peekPhysical(address, bytes));
     await timeline.seek(tick);
     const before = value();
     const by = view.nextText();

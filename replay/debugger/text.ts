@@ -4,6 +4,11 @@ export const hex = (value: number, digits = 8): string => `0x${value.toString(16
 
 export const bytesText = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 
+/** What one access reads or writes: a little-endian number, or bytes where there are more than fit in one. */
+export const valueText = (bytes: Uint8Array): string => (bytes.length > 4 ? bytesText(bytes) : hex(littleEndian(bytes), bytes.length * 2));
+
+export const littleEndian = (bytes: Uint8Array): number => bytes.reduceRight((value, byte) => value * 256 + byte, 0);
+
 /** Seconds to the nanosecond. */
 export const secondsText = (ns: number): string => `${Math.floor(ns / 1e9)}.${String(ns % 1e9).padStart(9, '0')} s`;
 
