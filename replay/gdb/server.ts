@@ -1,7 +1,7 @@
 /**
  * The stub on a TCP port of this host, for one gdb after another; and on stdin and stdout, for the gdb that has started us.
  */
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { Connection } from './connection.js';
 import type { Stub } from './stub.js';
@@ -13,30 +13,30 @@ export interface PortServer {
   close(): void;
 }
 
-/** Listens; port 0 takes a free one. Only this host can connect, one gdb at a time. */
+/** Listens; port 0 takes a free one. Only this host can connect. A gdb that comes while there is another waits for its turn. */
 export async function serveOnPort(stub: Stub, port: number, onDefect: (error: unknown) => void): Promise<PortServer> {
-  let isBusy = false;
+  let turn = Promise.resolve();
   const server = createServer((socket) => {
-    if (isBusy) {
-      socket.destroy();
-      return;
-    }
-    isBusy = true;
+    socket.pause();
     socket.setNoDelay(true);
-    const connection = new Connection({ write: (bytes) => socket.write(bytes), close: () => socket.end() }, stub, onDefect);
-    socket.on('data', (bytes) => connection.received(bytes));
-    // What goes wrong with a connection ends it; `close` follows.
+    // What goes wrong with a connection ends it: `close` follows.
     socket.on('error', () => {});
-    socket.on('close', () => {
-      void connection.closed().then(() => {
-        isBusy = false;
-      });
-    });
+    turn = turn.then(() => serveSocket(stub, socket, onDefect));
   });
   await listening(server, port);
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the server has no port');
   return { port: address.port, close: () => server.close() };
+}
+
+async function serveSocket(stub: Stub, socket: Socket, onDefect: (error: unknown) => void): Promise<void> {
+  if (socket.destroyed) return;
+  const connection = new Connection({ write: (bytes) => socket.write(bytes), close: () => socket.end() }, stub, onDefect);
+  socket.on('data', (bytes) => connection.received(bytes));
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.resume();
+  await closed;
+  await connection.closed();
 }
 
 function listening(server: Server, port: number): Promise<void> {
