@@ -53,7 +53,7 @@ export async function debug(path: string, options: DebugCommandOptions): Promise
       followsModes: gdb,
     });
     if (gdb) return await withGdb(stub, symbols);
-    if (stdio) await serveOnStreams(stub, process.stdin, process.stdout, reportDefect);
+    if (stdio) await onStreams(stub);
     else await untilKilled(stub, port ?? DEFAULT_PORT, killed.signal);
     return STATUS.ok;
   } finally {
@@ -81,6 +81,17 @@ function symbolsOf(path: string): Symbols {
     throw new UsageError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
   return symbols;
+}
+
+async function onStreams(stub: Stub): Promise<void> {
+  // Ctrl-C at gdb's terminal reaches us, too, but is meant for gdb, which tells us.
+  const ignore = (): void => {};
+  process.on('SIGINT', ignore);
+  try {
+    await serveOnStreams(stub, process.stdin, process.stdout, reportDefect);
+  } finally {
+    process.off('SIGINT', ignore);
+  }
 }
 
 async function withGdb(stub: Stub, symbols: string | undefined): Promise<number> {

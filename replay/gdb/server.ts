@@ -10,23 +10,31 @@ const LOOPBACK = '127.0.0.1';
 
 export interface PortServer {
   readonly port: number;
+  /** Ends connections, too. */
   close(): void;
 }
 
 /** Listens; port 0 takes a free one. Only this host can connect. A gdb that comes while there is another waits for its turn. */
 export async function serveOnPort(stub: Stub, port: number, onDefect: (error: unknown) => void): Promise<PortServer> {
   let turn = Promise.resolve();
+  const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     socket.pause();
     socket.setNoDelay(true);
     // What goes wrong with a connection ends it: `close` follows.
     socket.on('error', () => {});
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
     turn = turn.then(() => serveSocket(stub, socket, onDefect));
   });
   await listening(server, port);
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the server has no port');
-  return { port: address.port, close: () => server.close() };
+  const close = (): void => {
+    server.close();
+    for (const socket of sockets) socket.destroySoon();
+  };
+  return { port: address.port, close };
 }
 
 async function serveSocket(stub: Stub, socket: Socket, onDefect: (error: unknown) => void): Promise<void> {
