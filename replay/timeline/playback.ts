@@ -82,7 +82,7 @@ export class Playback {
   /**
    * Goes on to a tick, in one go; or to the one behind it, where a debug trap comes in one step with its instruction.
    * @param stepped one instruction after the other
-   * @returns whether it was reached; if not, `stopAt` was called
+   * @returns whether it was reached, and `stopAt` does not say otherwise
    * @throws DivergenceError
    */
   advanceTo(tick: number, stepped = false): boolean {
@@ -106,7 +106,7 @@ export class Playback {
     }
     if (machine.tick === this.endTick) this.skipTo(events.coveredTo);
     this.requireInterrupts();
-    return machine.tick >= tick;
+    return machine.tick >= tick && machine.tick < this.stopTick;
   }
 
   /** In HLT, to a moment of the present tick. What callbacks want to stop at on the way belongs to the step under way. */
