@@ -134,6 +134,8 @@ function performOnDevice({ bench, subject }: Side, operation: Operation): unknow
       return bench.advance(operation.ns);
     case 'act':
       return subject.act?.(operation.what, operation.numbers);
+    case 'save':
+      return undefined;
   }
 }
 
