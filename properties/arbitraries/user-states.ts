@@ -304,7 +304,8 @@ export class UserStates {
     const free = surroundings === 'any';
     let cr0 = CR0_USER;
     if (random.chance(8)) cr0 |= CR0_AM;
-    if (random.chance(free ? 50 : 0)) cr0 |= CR0_WP;
+    // Of no consequence to user code, and the engine drops its translations whenever it changes.
+    if (random.chance(free ? 4 : 0)) cr0 |= CR0_WP;
     if (random.chance(free ? 2 : 0)) cr0 |= random.pick([CR0_TS, CR0_EM, CR0_TS | CR0_EM]);
     state.setU64(CPU_STATE.cr0, BigInt(cr0 >>> 0));
     state.setU64(CPU_STATE.cr3, BigInt(USER_CR3));

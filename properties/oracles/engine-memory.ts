@@ -9,18 +9,19 @@ import type { Processor } from '../../engine/processor.js';
 import type { Window } from '../state/arena.js';
 
 const WORD = 4;
-const FRAME_BYTES = 4096;
-const FRAME_WORDS = FRAME_BYTES / WORD;
+const FRAME_WORDS = 4096 / WORD;
 /** FRAME.dirty in each byte of a word. */
 const DIRTY_IN_WORD = FRAME.dirty * 0x01010101;
 
 interface Placed {
-  readonly address: number;
   /** In words of the RAM, of a record, and how many. */
   readonly at: number;
   readonly from: number;
   readonly words: number;
-  readonly frames: readonly number[];
+  readonly firstFrame: number;
+  readonly lastFrame: number;
+  /** Of the RAM. */
+  readonly view: Uint32Array;
 }
 
 export class EngineMemory {
@@ -42,9 +43,9 @@ export class EngineMemory {
     this.flagWords = new Uint32Array(physical.frameFlags.buffer, physical.frameFlags.byteOffset, physical.ramFrames / WORD);
     let from = stateBytes / WORD;
     this.placed = windows.map(({ address, bytes }) => {
-      const frames: number[] = [];
-      for (let frame = Math.floor(address / FRAME_BYTES); frame * FRAME_BYTES < address + bytes; frame++) frames.push(frame);
-      const window = { address, at: address / WORD, from, words: bytes / WORD, frames };
+      const [at, words] = [address / WORD, bytes / WORD];
+      const [firstFrame, lastFrame] = [Math.floor(at / FRAME_WORDS), Math.floor((at + words - 1) / FRAME_WORDS)];
+      const window = { at, from, words, firstFrame, lastFrame, view: this.ram.subarray(at, at + words) };
       from += window.words;
       return window;
     });
@@ -64,26 +65,31 @@ export class EngineMemory {
 
   load(record: Uint32Array, at: number): void {
     const { physical } = this.processor;
+    const { frameFlags } = physical;
     for (const window of this.placed) {
-      if (window.frames.some((frame) => ((physical.frameFlags[frame] as number) & (FRAME.code | FRAME.table)) !== 0)) {
-        this.loadWatched(window, record, at);
-      } else {
-        const { ram } = this;
-        const from = at + window.from;
-        for (let i = 0; i < window.words; i++) ram[window.at + i] = record[from + i] as number;
-      }
+      let flags = 0;
+      for (let frame = window.firstFrame; frame <= window.lastFrame; frame++) flags |= frameFlags[frame] as number;
+      const from = at + window.from;
+      if ((flags & (FRAME.code | FRAME.table)) !== 0) this.loadWatched(window, record, from);
+      else window.view.set(record.subarray(from, from + window.words));
     }
     this.forgetWrites();
   }
 
   /** Code or page tables: only what changes is written, and the engine gets to know of it. */
-  private loadWatched(window: Placed, record: Uint32Array, at: number): void {
-    const { ram } = this;
+  private loadWatched({ at, words, view }: Placed, record: Uint32Array, from: number): void {
+    let first = 0;
+    while (first < words && view[first] === record[from + first]) first++;
+    if (first === words) return;
+    let end = words;
+    while (view[end - 1] === record[from + end - 1]) end--;
     const { physical } = this.processor;
-    const from = at + window.from;
-    for (let i = 0; i < window.words; i++) {
-      const word = record[from + i] as number;
-      if (ram[window.at + i] !== word) physical.write32(window.address + i * WORD, word);
+    for (let word = at + first; word < at + end; ) {
+      const frame = Math.floor(word / FRAME_WORDS);
+      const next = Math.min((frame + 1) * FRAME_WORDS, at + end);
+      view.set(record.subarray(from + word - at, from + next - at), word - at);
+      physical.written(frame, physical.frameFlags[frame] as number, (word % FRAME_WORDS) * WORD, (next - word) * WORD);
+      word = next;
     }
   }
 
@@ -102,11 +108,7 @@ export class EngineMemory {
   }
 
   store(record: Uint32Array, at: number): void {
-    const { ram } = this;
-    for (const window of this.placed) {
-      const to = at + window.from;
-      for (let i = 0; i < window.words; i++) record[to + i] = ram[window.at + i] as number;
-    }
+    for (const { view, from } of this.placed) record.set(view, at + from);
   }
 
   /** Calls `found` for each byte outside the windows that is not background any more, and restores it. */

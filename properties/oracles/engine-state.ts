@@ -5,41 +5,52 @@
 import type { Core } from '../../engine/cpu/core.js';
 import * as layout from '../../engine/cpu/layout.js';
 import { MSR, resetMsrs } from '../../engine/cpu/msr.js';
+import { CR0 } from '../../engine/cpu/state.js';
 import { CPU_STATE, SEGMENT_STATE, SEGMENT_STATE_BYTES } from '../state/cpu-state.js';
 
 const TOP_SHIFT = 11;
 const TOP_MASK = 7 << TOP_SHIFT;
 const WORD = 4;
 
-/** Word offsets in a record and in the engine, words: cells that are the same in both. */
-const CELLS: readonly (readonly [number, number, number])[] = (
-  [
-    [CPU_STATE.registers, layout.REGISTERS, 128],
-    [CPU_STATE.rip, layout.EIP, 8],
-    [CPU_STATE.gdtrBase, layout.GDTR_BASE, 8],
-    [CPU_STATE.gdtrLimit, layout.GDTR_LIMIT, 4],
-    [CPU_STATE.idtrBase, layout.IDTR_BASE, 8],
-    [CPU_STATE.idtrLimit, layout.IDTR_LIMIT, 4],
-    [CPU_STATE.cr2, layout.CR2, 8],
-    [CPU_STATE.debug, layout.DEBUG, 64],
-    [CPU_STATE.cpl, layout.CPL, 4],
-    [CPU_STATE.x87InstructionOffset, layout.X87_INSTRUCTION_OFFSET, 8],
-    [CPU_STATE.x87OperandOffset, layout.X87_OPERAND_OFFSET, 8],
-    [CPU_STATE.xmm, layout.XMM_REGISTERS, 256],
-    [CPU_STATE.mxcsr, layout.MXCSR, 4],
-  ] as const
-).map(([from, to, bytes]) => [from / WORD, to / WORD, bytes / WORD]);
+/** Words that are the same in a record and in the engine: where they are in either. */
+interface WordPairs {
+  readonly inRecord: Int32Array;
+  readonly inEngine: Int32Array;
+}
 
-/** Cells that translations depend on. */
-const PAGING_CELLS: readonly (readonly [number, number, number])[] = (
-  [
-    [CPU_STATE.cr0, layout.CR0, 8],
-    [CPU_STATE.cr3, layout.CR3, 8],
-    [CPU_STATE.cr4, layout.CR4, 8],
-    [CPU_STATE.efer, layout.EFER, 8],
-    [CPU_STATE.pageDirectoryPointers, layout.PDPTE, 32],
-  ] as const
-).map(([from, to, bytes]) => [from / WORD, to / WORD, bytes / WORD]);
+/** @param runs byte offset in a record and in the engine, bytes */
+function pairsOf(runs: readonly (readonly [number, number, number])[]): WordPairs {
+  const words = (of: 0 | 1): number[] => runs.flatMap((run) => Array.from({ length: run[2] / WORD }, (_, i) => run[of] / WORD + i));
+  return { inRecord: Int32Array.from(words(0)), inEngine: Int32Array.from(words(1)) };
+}
+
+const CELLS = pairsOf([
+  [CPU_STATE.registers, layout.REGISTERS, 128],
+  [CPU_STATE.rip, layout.EIP, 8],
+  [CPU_STATE.gdtrBase, layout.GDTR_BASE, 8],
+  [CPU_STATE.gdtrLimit, layout.GDTR_LIMIT, 4],
+  [CPU_STATE.idtrBase, layout.IDTR_BASE, 8],
+  [CPU_STATE.idtrLimit, layout.IDTR_LIMIT, 4],
+  [CPU_STATE.cr2, layout.CR2, 8],
+  [CPU_STATE.debug, layout.DEBUG, 64],
+  [CPU_STATE.cpl, layout.CPL, 4],
+  [CPU_STATE.x87InstructionOffset, layout.X87_INSTRUCTION_OFFSET, 8],
+  [CPU_STATE.x87OperandOffset, layout.X87_OPERAND_OFFSET, 8],
+  [CPU_STATE.xmm, layout.XMM_REGISTERS, 256],
+  [CPU_STATE.mxcsr, layout.MXCSR, 4],
+]);
+
+/** Cells that translations may depend on. */
+const PAGING_CELLS = pairsOf([
+  [CPU_STATE.cr0, layout.CR0, 8],
+  [CPU_STATE.cr3, layout.CR3, 8],
+  [CPU_STATE.cr4, layout.CR4, 8],
+  [CPU_STATE.efer, layout.EFER, 8],
+  [CPU_STATE.pageDirectoryPointers, layout.PDPTE, 32],
+]);
+const CR0_AT = layout.CR0 / WORD;
+/** Bits of CR0 that no translation depends on: MP, EM, TS, NE, AM. */
+const CR0_OTHER = (CR0.mp | CR0.em | CR0.ts | CR0.ne | CR0.am) >>> 0;
 
 const SYSENTER: readonly (readonly [number, number])[] = [
   [CPU_STATE.sysenterCs, MSR.sysenterCs],
@@ -64,15 +75,15 @@ export class EngineState {
   load(record: Uint32Array, at: number, system: boolean): void {
     const { core, cells } = this;
     const { state } = core;
-    for (const [from, to, words] of CELLS) for (let i = 0; i < words; i++) cells[to + i] = record[at + from + i] as number;
+    for (let i = 0; i < CELLS.inRecord.length; i++)
+      cells[CELLS.inEngine[i] as number] = record[at + (CELLS.inRecord[i] as number)] as number;
     let flush = false;
-    for (const [from, to, words] of PAGING_CELLS) {
-      for (let i = 0; i < words; i++) {
-        const word = record[at + from + i] as number;
-        if (cells[to + i] === word) continue;
-        cells[to + i] = word;
-        flush = true;
-      }
+    for (let i = 0; i < PAGING_CELLS.inRecord.length; i++) {
+      const to = PAGING_CELLS.inEngine[i] as number;
+      const [old, word] = [cells[to] as number, record[at + (PAGING_CELLS.inRecord[i] as number)] as number];
+      if (old === word) continue;
+      cells[to] = word;
+      flush ||= to !== CR0_AT || ((old ^ word) & ~CR0_OTHER) !== 0;
     }
     if (flush) core.flushTlb('all');
     state.eflags = record[at + CPU_STATE.flags / WORD] as number;
@@ -144,8 +155,8 @@ export class EngineState {
   store(record: Uint32Array, at: number, system: boolean): void {
     const { core, cells } = this;
     const { state } = core;
-    for (const [to, from, words] of CELLS) for (let i = 0; i < words; i++) record[at + to + i] = cells[from + i] as number;
-    for (const [to, from, words] of PAGING_CELLS) for (let i = 0; i < words; i++) record[at + to + i] = cells[from + i] as number;
+    for (const { inRecord, inEngine } of [CELLS, PAGING_CELLS])
+      for (let i = 0; i < inRecord.length; i++) record[at + (inRecord[i] as number)] = cells[inEngine[i] as number] as number;
     record[at + CPU_STATE.flags / WORD] = state.eflags;
     for (let index = 0; index < SEGMENTS; index++) {
       const to = at + (CPU_STATE.segments + index * SEGMENT_STATE_BYTES) / WORD;
