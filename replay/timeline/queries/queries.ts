@@ -1,0 +1,164 @@
+/**
+ * Questions about a whole run: who wrote this, when was that executed. Answered by executing again those stretches between
+ * checkpoints in which the answer can lie, and from the recorded events. The shape follows TTD.Memory and TTD.Calls of WinDbg.
+ *
+ * The timeline stands where it stood when a query is done.
+ */
+import type { ConsoleSource } from '../console-log.js';
+import { PAGE_BYTES } from '../page-store.js';
+import { firstAtOrAfter } from '../playback.js';
+import type { Timeline } from '../timeline.js';
+import type { AccessKind, Answer, Question } from './question.js';
+import type { Execution, Findings, InputRecord, InterruptEvent, MemoryAccess } from './results.js';
+import { LocalScanner, type Quota, type Scanner, type Stretch } from './scanner.js';
+import { type Address, type Piece, piecesOf, QueryError } from './target.js';
+
+export interface QueryOptions {
+  /** The ticks that count: from here on (default: from the beginning), */
+  readonly fromTick?: number | undefined;
+  /** and before this one (default: to the end). */
+  readonly toTick?: number | undefined;
+  /** Aborting it makes the query throw its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Ticks looked through, of those that may have to be. */
+  readonly onProgress?: ((doneTicks: number, totalTicks: number) => void) | undefined;
+}
+
+export interface ListOptions extends QueryOptions {
+  /** Most answers to give. Default 10,000. */
+  readonly limit?: number | undefined;
+  /** Which ones, if there are more. Default: the first. */
+  readonly end?: 'first' | 'last' | undefined;
+}
+
+const DEFAULT_LIMIT = 10_000;
+
+export class Queries {
+  constructor(private readonly timeline: Timeline) {}
+
+  /** The last write to any byte of a range, whether or not it changed the value. */
+  async lastWrite(address: Address, bytes = 1, options: QueryOptions = {}): Promise<MemoryAccess | undefined> {
+    return (await this.accesses(address, bytes, 'write', { ...options, limit: 1, end: 'last' })).items[0];
+  }
+
+  async firstWrite(address: Address, bytes = 1, options: QueryOptions = {}): Promise<MemoryAccess | undefined> {
+    return (await this.accesses(address, bytes, 'write', { ...options, limit: 1, end: 'first' })).items[0];
+  }
+
+  async writes(address: Address, bytes: number, options: ListOptions = {}): Promise<Findings<MemoryAccess>> {
+    return this.accesses(address, bytes, 'write', options);
+  }
+
+  /** Reads are those of data, by instructions. */
+  async accesses(address: Address, bytes: number, access: AccessKind, options: ListOptions = {}): Promise<Findings<MemoryAccess>> {
+    const pieces = piecesOf(address, bytes, this.timeline.machine);
+    return this.find({ kind: 'accesses', pieces, access }, options);
+  }
+
+  /** When the instruction at a linear address was executed, in whatever address space. */
+  async executions(linear: number, options: ListOptions = {}): Promise<Findings<Execution>> {
+    if (!Number.isInteger(linear) || linear < 0 || linear > 0xffff_ffff) throw new QueryError(`${linear} is no linear address`);
+    return this.find({ kind: 'executions', address: linear }, options);
+  }
+
+  /** External interrupts that were accepted. */
+  interrupts({ fromTick = 0, toTick = this.timeline.endTick }: QueryOptions = {}): InterruptEvent[] {
+    const { ticks, vectors } = this.timeline.trace.interrupts;
+    const events: InterruptEvent[] = [];
+    for (let i = firstAtOrAfter(ticks, fromTick); i < ticks.length && (ticks[i] as number) < toTick; i++)
+      events.push({ tick: ticks[i] as number, vector: vectors[i] as number });
+    return events;
+  }
+
+  /** What came in from outside. */
+  inputs({ fromTick = 0, toTick = Number.POSITIVE_INFINITY }: QueryOptions = {}): InputRecord[] {
+    return this.timeline.trace.inputs
+      .filter(({ tick }) => tick >= fromTick && tick < toTick)
+      .map(({ tick, ns, device, payload }) => ({ tick, ns, device, payload }));
+  }
+
+  /** What had been sent to a console before a tick. Latin-1. */
+  async console(source: ConsoleSource, tick: number = this.timeline.tick, { signal }: QueryOptions = {}): Promise<string> {
+    await this.visiting(async () => this.explore(tick, signal));
+    return this.timeline.history.console.textBefore(source, tick);
+  }
+
+  private async find<Q extends Question>(question: Q, options: ListOptions): Promise<Findings<Answer<Q>>> {
+    const { fromTick = 0, toTick = this.timeline.endTick, limit = DEFAULT_LIMIT, end = 'first', signal } = options;
+    if (!Number.isInteger(limit) || limit < 1) throw new QueryError(`a limit is a whole number above 0, not ${limit}`);
+    signal?.throwIfAborted();
+    return this.visiting(async () => {
+      await this.explore(toTick, signal);
+      const stretches = this.stretches(question, fromTick, Math.min(toTick, this.timeline.endTick));
+      if (end === 'last') stretches.reverse();
+      const scanner = new LocalScanner(this.timeline.history, this.timeline.trace);
+      try {
+        // One more than is wanted tells whether there are more; of one, nobody asks.
+        const quota = { limit: limit === 1 ? 1 : limit + 1, end };
+        const items = (await gather(scanner, question, stretches, quota, options)) as Answer<Q>[];
+        const more = items.length > limit;
+        return { items: end === 'first' ? items.slice(0, limit) : items.slice(-limit), more };
+      } finally {
+        scanner.close();
+      }
+    });
+  }
+
+  /** Goes back to where the timeline stood. */
+  private async visiting<T>(body: () => Promise<T>): Promise<T> {
+    const { tick } = this.timeline;
+    try {
+      return await body();
+    } finally {
+      await this.timeline.seek(tick);
+    }
+  }
+
+  private async explore(tick: number, signal: AbortSignal | undefined): Promise<void> {
+    await this.timeline.history.explore(tick, { signal });
+    signal?.throwIfAborted();
+  }
+
+  /** Where the answers can lie, in the order of time. */
+  private stretches(question: Question, fromTick: number, toTick: number): Stretch[] {
+    const { history } = this.timeline;
+    const stretches: Stretch[] = [];
+    for (let endTick = toTick; endTick > fromTick; ) {
+      const { startTick, frames } = history.stretchBefore(endTick);
+      if (question.kind !== 'accesses' || question.access !== 'write' || touches(frames, question.pieces))
+        stretches.push({ startTick, endTick, fromTick, toTick });
+      endTick = startTick;
+    }
+    return stretches.reverse();
+  }
+}
+
+/** From the stretches in the order in which they are wanted, until there is enough. @returns in the order of time */
+async function gather(
+  scanner: Scanner,
+  question: Question,
+  stretches: readonly Stretch[],
+  { limit, end }: Quota,
+  { signal, onProgress }: QueryOptions,
+): Promise<unknown[]> {
+  const totalTicks = stretches.reduce((sum, { startTick, endTick }) => sum + endTick - startTick, 0);
+  let doneTicks = 0;
+  let items: unknown[] = [];
+  for (const stretch of stretches) {
+    const found = await scanner.scan(question, stretch, { limit: limit - items.length, end }, signal);
+    items = end === 'first' ? items.concat(found) : [...found, ...items];
+    doneTicks += stretch.endTick - stretch.startTick;
+    onProgress?.(doneTicks, totalTicks);
+    if (items.length >= limit) break;
+  }
+  return items;
+}
+
+/** Whether one of these frames holds part of a piece. `undefined`: any may. */
+function touches(frames: ArrayLike<number> | undefined, pieces: readonly Piece[]): boolean {
+  if (frames === undefined) return true;
+  return pieces.some(({ physical }) => {
+    const frame = Math.floor(physical / PAGE_BYTES);
+    return frames[firstAtOrAfter(frames, frame)] === frame;
+  });
+}

@@ -1,0 +1,99 @@
+/**
+ * Looks through stretches of a run by executing them again, and collects what a question asks for.
+ */
+
+import type { History } from '../history.js';
+import type { TimelineEvents } from '../playback.js';
+import type { Hit } from '../stops.js';
+import { type Collector, collectorFor, type Question } from './question.js';
+import type { Execution, MemoryAccess } from './results.js';
+
+export type Found = MemoryAccess | Execution;
+
+/** From one checkpoint to another, of which only the ticks from `fromTick` on and before `toTick` count. */
+export interface Stretch {
+  readonly startTick: number;
+  readonly endTick: number;
+  readonly fromTick: number;
+  readonly toTick: number;
+}
+
+/** How much of what is found in a stretch is wanted: the first so many, or the last. */
+export interface Quota {
+  readonly limit: number;
+  readonly end: 'first' | 'last';
+}
+
+export interface Scanner {
+  /** In the order of time. @throws what the signal says */
+  scan(question: Question, stretch: Stretch, quota: Quota, signal: AbortSignal | undefined): Promise<Found[]>;
+  /** No more questions: the machine goes without an observer again. */
+  close(): void;
+}
+
+/** Host time between two turns of the event loop. */
+const TURN_MS = 50;
+/** Hits between two looks at the time. */
+const HITS_PER_LOOK = 1024;
+
+/** On the thread that calls, with the machine of a history. */
+export class LocalScanner implements Scanner {
+  private question: Question | undefined;
+  private collector: Collector<Found> | undefined;
+  private found: Found[] = [];
+  private hits = 0;
+  private turnMs = 0;
+
+  constructor(
+    private readonly history: History,
+    private readonly events: TimelineEvents,
+  ) {}
+
+  async scan(question: Question, stretch: Stretch, quota: Quota, signal: AbortSignal | undefined): Promise<Found[]> {
+    const { history } = this;
+    const collector = this.prepare(question);
+    this.found = [];
+    history.observer.onHit = (hit) => this.note(hit, collector, stretch, quota);
+    history.goBackToStretch(stretch.startTick);
+    collector.begin();
+    this.turnMs = performance.now();
+    while (history.tick < Math.min(stretch.endTick, stretch.toTick)) {
+      history.advanceOnce(history.endTick, false);
+      if (quota.end === 'first' && this.found.length >= quota.limit) break;
+      if (performance.now() - this.turnMs < TURN_MS) continue;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
+      this.turnMs = performance.now();
+    }
+    const { found } = this;
+    this.found = [];
+    return quota.end === 'first' ? found.slice(0, quota.limit) : found.slice(-quota.limit);
+  }
+
+  close(): void {
+    this.question = undefined;
+    this.history.observer.observe([]);
+  }
+
+  private prepare(question: Question): Collector<Found> {
+    if (this.collector !== undefined && this.question === question) return this.collector;
+    const { history } = this;
+    const collector = collectorFor(question, history.machine, this.events);
+    history.observer.observe(collector.conditions);
+    this.question = question;
+    this.collector = collector;
+    return collector;
+  }
+
+  /** @returns whether the machine is to stop */
+  private note(hit: Hit, collector: Collector<Found>, { endTick, fromTick, toTick }: Stretch, { end, limit }: Quota): boolean {
+    const { found } = this;
+    // Values before the window count, too: the next access finds them.
+    const answer = collector.answer(hit);
+    if (hit.tick < fromTick || hit.tick >= Math.min(endTick, toTick)) return false;
+    found.push(answer);
+    if (end === 'last' && found.length >= 2 * limit + HITS_PER_LOOK) found.splice(0, found.length - limit);
+    if (end === 'first' && found.length >= limit) return true;
+    return ++this.hits % HITS_PER_LOOK === 0 && performance.now() - this.turnMs >= TURN_MS;
+  }
+}
