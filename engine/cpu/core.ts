@@ -11,6 +11,7 @@ import { numericErrorLine } from '../isa/x87/error-line.js';
 import { type AccessCheck, Mmu, PrivilegedMemory } from '../mmu/linear-memory.js';
 import { pageAbsent } from '../mmu/page-fault.js';
 import { Paging } from '../mmu/paging.js';
+import { peekRange, peekTranslation } from '../mmu/peek.js';
 import type { PhysicalMemory } from '../mmu/physical-memory.js';
 import { Tlb } from '../mmu/tlb.js';
 import { EXIT } from '../translate/exit.js';
@@ -57,6 +58,14 @@ export interface Board {
  * when the function is entered anew; so it must be left now and then.
  */
 const BUDGET_LIMIT = 2 ** 17;
+
+/** What an instruction is, as far as those want to know who follow calls and returns. */
+export interface PeekedInstruction {
+  readonly mnemonic: string;
+  readonly lengthBytes: number;
+  /** A string instruction with a REP prefix. */
+  readonly repeats: boolean;
+}
 
 type Run = (record: number) => number;
 /** The function that runs records, of a module that is given these imports. */
@@ -111,6 +120,7 @@ export class Core implements Cpu, TickSource {
 
   private readonly blocks: BlockFinder;
   private readonly decoder: Decoder;
+  private readonly peekDecoder: Decoder;
   private readonly view: RecordView;
   private readonly run: Run;
   /** For 64-bit code: a module of its own. */
@@ -152,6 +162,7 @@ export class Core implements Cpu, TickSource {
     this.memory = new PrivilegedMemory(this.mmu, 'current');
     this.system = new PrivilegedMemory(this.mmu, 'supervisor');
     this.decoder = new Decoder(map, long?.map);
+    this.peekDecoder = new Decoder(map, long?.map);
     this.view = new RecordView(state);
     this.blocks = new BlockFinder(this.mmu, new Decoder(map, long?.map), this.breakpoints, () => this.leaveAfterCurrent());
     physical.observer = {
@@ -379,7 +390,8 @@ export class Core implements Cpu, TickSource {
     const before = state.get32(layout.EFLAGS_SYSTEM);
     const { eip } = state;
     const { tick } = this;
-    if (this.breakpoints.any && this.breakpoints.meets((state.segmentBase(layout.CS) + eip) >>> 0, tick)) {
+    const { breakpoints } = this;
+    if (breakpoints.any && breakpoints.meets((state.segmentBase(layout.CS) + eip) >>> 0, tick, () => this.peekInstruction()?.mnemonic)) {
       this.stopRequested = true;
       return 'ok';
     }
@@ -594,6 +606,9 @@ export class Core implements Cpu, TickSource {
   loadPageDirectoryPointers(cr3: number): void {
     this.mmu.paging.loadPageDirectoryPointers(cr3);
   }
+  pageDirectoryPointers(cr3: number): readonly number[] {
+    return this.mmu.paging.pageDirectoryPointers(cr3);
+  }
 
   modeChanged(): void {
     const { state } = this;
@@ -644,9 +659,20 @@ export class Core implements Cpu, TickSource {
     };
   }
 
-  /** Linear addresses of a debugger's breakpoints. Only between runs. */
-  setBreakpoints(addresses: Iterable<number>): void {
-    this.breakpoints.replace(addresses);
+  /** The instruction at EIP, without effect on anything; undefined where none can be read or decoded. */
+  peekInstruction(): PeekedInstruction | undefined {
+    const { state, physical, peekDecoder } = this;
+    const linear = (state.codeBase + state.eip) >>> 0;
+    const translate = (address: number): number | undefined => peekTranslation(state, physical, address >>> 0);
+    const bytes = peekRange(linear, INSTRUCTION_LIMIT_BYTES, translate, physical);
+    if (peekDecoder.decode(bytes, 0, bytes.length, state.get32(layout.MODE)) !== 'ok') return undefined;
+    const { form, length: lengthBytes } = peekDecoder;
+    return { mnemonic: form.definition.mnemonic, lengthBytes, repeats: form.repeat !== 0 };
+  }
+
+  /** A debugger's breakpoints: linear addresses, and instructions wherever they stand. Only between runs. */
+  setBreakpoints(addresses: Iterable<number>, mnemonics: Iterable<string>): void {
+    this.breakpoints.replace(addresses, mnemonics);
     this.forgetCode();
   }
 

@@ -68,6 +68,8 @@ export interface Cpu {
    * @throws GuestException #GP(0) on a present entry with reserved bits set, before anything has changed.
    */
   loadPageDirectoryPointers(cr3: number): void;
+  /** The same without loading them: eight words for the CPU's copies. */
+  pageDirectoryPointers(cr3: number): readonly number[];
   /** The present tick, exact. Before the instruction under way completes. */
   readonly tick: number;
   readonly nowNs: number;

@@ -175,7 +175,7 @@ export function switchTask(cpu: Cpu, descriptor: Descriptor, reason: TaskSwitchR
   else system.probeWrite((oldDescriptorAddress + 5) >>> 0, 1);
   if (reason !== 'return') system.probeWrite((descriptor.address + 5) >>> 0, 1);
   const paging = (state.cr0 & CR0.pg) !== 0;
-  if (paging && newTss === TSS32 && state.cr4 & CR4.pae) cpu.loadPageDirectoryPointers(image.cr3);
+  const pointers = paging && newTss === TSS32 && state.cr4 & CR4.pae ? cpu.pageDirectoryPointers(image.cr3) : undefined;
 
   saveTask(cpu, old.base, oldTss, reason === 'return' ? eflags & ~EFLAG.nt : eflags);
   if (reason === 'call') system.write16(newBase, old.selector);
@@ -186,7 +186,9 @@ export function switchTask(cpu: Cpu, descriptor: Descriptor, reason: TaskSwitchR
   tr.attributes |= TSS_BUSY;
   state.writeSegment(layout.TR, tr);
   state.set32(layout.CR0, state.cr0 | CR0.ts);
-  if (paging && newTss === TSS32 && image.cr3 !== state.cr3) {
+  // What is written for the old task is written where its pages are.
+  pointers?.forEach((value, i) => state.set32(layout.PDPTE + i * 4, value));
+  if (paging && newTss === TSS32 && (image.cr3 !== state.cr3 || pointers !== undefined)) {
     state.set32(layout.CR3, image.cr3);
     cpu.flushTlb('nonGlobal');
   }

@@ -85,8 +85,12 @@ export class TestCpu implements Cpu {
     this.log.push(`invalidate ${linear.toString(16)}`);
   }
   loadPageDirectoryPointers(cr3: number): void {
+    this.pageDirectoryPointers(cr3);
+  }
+  pageDirectoryPointers(cr3: number): readonly number[] {
     if (!this.pointersValid) throw new GuestException(VECTOR.generalProtection, 0);
     this.log.push(`pointers ${cr3.toString(16)}`);
+    return [];
   }
   inhibitInterrupts(): void {
     this.log.push('inhibit');

@@ -153,6 +153,11 @@ export class Paging {
 
   /** PAE: the four directory pointers are registers, loaded with CR3 (SDM volume 3, section 4.4.1). */
   loadPageDirectoryPointers(cr3: number): void {
+    this.state.u32.set(this.pageDirectoryPointers(cr3), layout.PDPTE >>> 2);
+  }
+
+  /** What they will be, checked. */
+  pageDirectoryPointers(cr3: number): readonly number[] {
     const base = (cr3 & 0xffff_ffe0) >>> 0;
     const values: number[] = [];
     for (let i = 0; i < 4; i++) {
@@ -161,6 +166,6 @@ export class Paging {
       if (low & ENTRY.present && (low & 0x1e6 || high & ~15)) throw new GuestException(VECTOR.generalProtection, 0);
       values.push(low, high);
     }
-    for (let i = 0; i < 8; i++) this.state.u32[(layout.PDPTE >>> 2) + i] = values[i] as number;
+    return values;
   }
 }

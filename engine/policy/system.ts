@@ -173,6 +173,16 @@ export const SYSTEM_POLICY: readonly PolicyRow[] = [
     excuses: { wholeCase: true },
   },
   {
+    id: 'return.outer-sp',
+    instructions: 'RETF, IRET',
+    when: 'the stack of an outer ring is 16 bits wide',
+    source: 'SDM 2, RET and IRET: ESP is loaded; what a 16-bit stack leaves of it is not said',
+    ours: 'SP is loaded; the upper half of ESP stays what the inner ring had',
+    amd: 'as ours (IRET)',
+    intel: 'as ours (IRET)',
+    excuses: { wholeCase: true },
+  },
+  {
     id: 'far.pointer64',
     instructions: 'CALL, JMP (far), LSS, LFS, LGS',
     when: 'the operand size is 64',

@@ -35,9 +35,18 @@ const PDPTE_RESERVED = 0xffff_fff0_0000_01e6n;
 
 /** Loads the four page-directory-pointer registers that PAE paging works with; none of them if one is bad. */
 export function loadPageDirectoryPointers(cpu: Cpu, cr3: bigint): void {
+  setPageDirectoryPointers(cpu, pageDirectoryPointers(cpu, cr3));
+}
+
+/** What they will be, checked. */
+export function pageDirectoryPointers(cpu: Cpu, cr3: bigint): bigint[] {
   const table = cr3 & 0xffff_ffe0n;
   const entries = [0n, 1n, 2n, 3n].map((i) => cpu.loadPhysical(table + i * 8n, 8));
   for (const entry of entries) if ((entry & PDPTE_PRESENT) !== 0n && (entry & PDPTE_RESERVED) !== 0n) fault(VECTOR.gp, 0);
+  return entries;
+}
+
+export function setPageDirectoryPointers(cpu: Cpu, entries: readonly bigint[]): void {
   entries.forEach((entry, i) => cpu.state.setU64(CPU_STATE.pageDirectoryPointers + i * 8, entry));
 }
 

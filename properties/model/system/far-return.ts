@@ -4,7 +4,7 @@ import { type Cpu, ModelException, VECTOR } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
 import { type Descriptor, descriptorOf, fault, isNull, rplOf, selectorError, setAccessed, setSegment } from './descriptors.js';
 import { checkStackSegment, dropInnerSegments, loadParagraph } from './segments.js';
-import { StackReader, setCpl, setStackPointer } from './stack.js';
+import { StackReader, setCpl, setStackPointer, stackPointer } from './stack.js';
 import { returnToTask } from './tasks.js';
 
 const FLAG = {
@@ -86,9 +86,10 @@ function enterOuterRing(
   setCpl(cpu.state, rplOf(cs));
   setSegment(cpu, CS, cs, code);
   setSegment(cpu, SS, outer.selector, outer.segment);
-  // RETF releases parameters there, too: of SP only when the stack is 16 bits wide.
+  // RETF releases parameters there, too.
   const pointer = outer.pointer + release;
-  setStackPointer(cpu, outer.segment.big ? pointer : (outer.pointer & ~0xffff) | (pointer & 0xffff));
+  if (!outer.segment.big) cpu.undefine('return.outer-sp');
+  setStackPointer(cpu, outer.segment.big ? pointer : (stackPointer(cpu) & ~0xffff) | (pointer & 0xffff));
   dropInnerSegments(cpu);
 }
 

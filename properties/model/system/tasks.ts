@@ -6,7 +6,7 @@
  */
 import { CPU_STATE, type CpuState, CS, DS, ES, FS, GS, LDTR, SS, TR } from '../../state/cpu-state.js';
 import { type Cpu, ModelException, VECTOR } from '../cpu.js';
-import { loadPageDirectoryPointers } from './control-registers.js';
+import { pageDirectoryPointers, setPageDirectoryPointers } from './control-registers.js';
 import type { Event } from './deliver.js';
 import {
   type Descriptor,
@@ -75,7 +75,8 @@ interface Task {
 /** The TSS a selector names, for a switch. @param busy whether it must be (IRET) */
 export function taskDescriptor(cpu: Cpu, selector: number, vector: number, ext: number, busy: boolean): Descriptor {
   const error = selectorError(selector, ext);
-  if (selector & 4 || isNull(selector)) fault(vector, error);
+  // A null selector is one of entry 0 of the GDT.
+  if (selector & 4) fault(vector, error);
   const tss = descriptorOf(cpu, selector, vector, ext);
   const types = busy ? [SYSTEM_TYPE.busyTss16, SYSTEM_TYPE.busyTss32] : [SYSTEM_TYPE.availableTss16, SYSTEM_TYPE.availableTss32];
   if (!tss.isSystem(...types)) fault(vector, error);
@@ -142,15 +143,17 @@ export function switchTask(cpu: Cpu, selector: number, tss: Descriptor, kind: Sw
   if (kind !== 'call') cpu.checkStoreSystem(linear(oldDescriptor + 5n), 1);
   if (kind !== 'iret') cpu.checkStoreSystem(linear(tss.address + 5n), 1);
   // Policy `task.pointers`: bad page-directory pointers are a fault of the old task.
+  let pointers: readonly bigint[] = [];
   if (task.cr3 !== undefined && usesPae(state)) {
     cpu.undefine('task.pointers');
-    loadPageDirectoryPointers(cpu, BigInt(task.cr3));
+    pointers = pageDirectoryPointers(cpu, BigInt(task.cr3));
   }
 
   if (kind !== 'call') setBusy(cpu, oldDescriptor, false);
   for (const [address, bytes, value] of saved) cpu.storeSystem(address, bytes, BigInt(value));
   if (kind === 'call') cpu.storeSystem(linear(BigInt(tss.base + BACK_LINK)), 2, BigInt(state.segmentSelector(TR)));
   if (kind !== 'iret') setBusy(cpu, tss.address, true);
+  setPageDirectoryPointers(cpu, pointers);
   enterTask(cpu, selector, tss, task, kind === 'call', ext);
   return task.trap;
 }
