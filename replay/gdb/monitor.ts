@@ -22,6 +22,7 @@ class MonitorError extends Error {
 }
 
 const USAGE_WIDTH = 28;
+const PATIENCE_MS = 1000;
 const WRITES_SHOWN = 10;
 const WRITE_BYTES = 4;
 const WRITE_BYTES_LIMIT = 2 ** 20;
@@ -97,9 +98,20 @@ async function restart(session: Session, [word]: readonly string[], output: Moni
 }
 
 async function moveTo(session: Session, tick: number, { signal, print }: MonitorOutput): Promise<void> {
-  const arrived = await session.goTo(tick, signal);
+  const onProgress = patience(print, (at) => `at tick ${at}`);
+  const arrived = await session.goTo(tick, { signal, onProgress });
   print(`${arrived ? '' : 'interrupted: '}${placeOf(session)}\n`);
   if (!session.host.followsModes) print('gdb does not know yet: maintenance flush register-cache\n');
+}
+
+/** gdb thinks that a command is lost when nothing comes for some seconds. */
+function patience(print: (text: string) => void, text: (tick: number) => string): (tick: number) => void {
+  let saidMs = performance.now();
+  return (tick) => {
+    if (performance.now() - saidMs < PATIENCE_MS) return;
+    saidMs = performance.now();
+    print(`${text(tick)}\n`);
+  };
 }
 
 function checkpoint({ marks, machine, diversion }: Session, _words: readonly string[], { print }: MonitorOutput): void {
@@ -125,11 +137,12 @@ async function writes(session: Session, [word, length]: readonly string[], { sig
   const conditions = session.points.watching(linear, bytes);
   if (conditions.length === 0) throw new MonitorError('no memory is present there');
   const hereTick = timeline.tick;
+  const onProgress = patience(print, () => 'looking further back');
   try {
     let tick = hereTick;
     let shown = 0;
     for (; shown < WRITES_SHOWN; shown++) {
-      const hits = await timeline.lastBefore(tick, conditions, { signal });
+      const hits = await timeline.lastBefore(tick, conditions, { signal, onProgress });
       if (hits === 'interrupted') return print('interrupted\n');
       const [hit] = hits;
       if (hit === undefined) break;

@@ -153,13 +153,13 @@ export class Session {
   }
 
   /** Leaves a diversion, too. @returns false when the signal came first */
-  async goTo(tick: number, signal?: AbortSignal): Promise<boolean> {
+  async goTo(tick: number, options: TravelOptions = {}): Promise<boolean> {
     this.diversion = undefined;
     try {
-      await this.timeline.seek(tick, { signal });
+      await this.timeline.seek(tick, options);
       return true;
     } catch (error) {
-      if (signal?.aborted === true) return false;
+      if (options.signal?.aborted === true) return false;
       throw error;
     }
   }

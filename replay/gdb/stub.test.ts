@@ -131,8 +131,9 @@ describe('registers and memory', () => {
     expect(await client.ask('m3fffffe,0')).toBe('');
     // The end of 64 MiB.
     expect(await client.ask('m3fffffe,10')).toMatch(/^....$/);
-    expect(await client.ask('mf0000000,10')).toMatch(/^E/);
-    for (const packet of ['m', 'm1', 'm1,', 'm,1', 'mzz,1', 'm100000000,1']) expect(await client.ask(packet)).toMatch(/^E/);
+    expect(await client.ask('mf0000000,10')).toBe('E01');
+    for (const packet of ['m', 'm1', 'm1,', 'm,1', 'mzz,1', 'm100000000,1']) expect(await client.ask(packet)).toBe('E01');
+    expect(await client.ask('qRcmd,7')).toBe('E01');
     expect(await client.ask('mffffffff00100020,2')).toMatch(/^fafc$/);
   });
 

@@ -31,6 +31,8 @@ const THREAD = '1';
 const OK = 'OK';
 /** "I do not know this packet." */
 const UNKNOWN = '';
+/** Packets of whose answers gdb 13 takes anything but `E` and two digits for data. */
+const NUMBERED_ERRORS = /^(?:[gmpx]|q)/;
 const ALL_BYTES_LIMIT = 0x7fff_ffff;
 
 const FEATURES = [
@@ -63,8 +65,8 @@ export class Stub {
       const answer = await handler(rest, exchange, payload);
       return typeof answer === 'string' || answer instanceof Uint8Array ? { data: answer } : answer;
     } catch (error) {
-      if (error instanceof PacketError) return { data: `E.${error.message}` };
-      throw error;
+      if (!(error instanceof PacketError)) throw error;
+      return { data: NUMBERED_ERRORS.test(text) ? 'E01' : `E.${error.message}` };
     }
   }
 
