@@ -76,7 +76,7 @@ export function splitWords(text: string): string[] {
   for (const character of joined) {
     if ('(['.includes(character)) depth++;
     if (')]'.includes(character)) depth--;
-    if (/\s/.test(character) && depth <= 0 && !(word.toLowerCase() in READ_BYTES)) {
+    if (/\s/.test(character) && depth <= 0 && !Object.hasOwn(READ_BYTES, word.toLowerCase())) {
       if (word !== '') words.push(word);
       word = '';
     } else word += character;

@@ -25,7 +25,7 @@ export function parseMemoryFormat(text: string): MemoryFormat {
   const match = FORMAT.exec(text) ?? wrong();
   const letters = [...(match[2] as string)];
   const kinds = letters.filter((letter) => 'xducasi'.includes(letter));
-  const units = letters.filter((letter) => letter in UNIT_BYTES);
+  const units = letters.filter((letter) => Object.hasOwn(UNIT_BYTES, letter));
   if (kinds.length > 1 || units.length > 1 || kinds.length + units.length < letters.length) wrong();
   const count = match[1] === '' ? 1 : Number(match[1]);
   if (!(count >= 1 && count <= COUNT_LIMIT)) throw new CommandError(`a count goes from 1 to ${COUNT_LIMIT}`);

@@ -25,7 +25,7 @@ export const STOP_COMMANDS: readonly Command[] = [
     help: 'stop in front of the instruction at a linear address; break alone: at the next one',
     completes: 'expression',
     run: (session, operands) => {
-      const [place = '', test, ...more] = operands.split(/(?:^|\s+)if\s+/);
+      const [place = '', test, ...more] = operands.split(/(?:^|\s+)if(?:\s+|$)/);
       if (more.length > 0) throw new CommandError('one condition, please');
       const address = place.trim() === '' ? session.view.pc : valueOf(session, place);
       const expression = test === undefined ? undefined : expressionOf(session, test);

@@ -102,6 +102,8 @@ export function hitText(hit: Hit, view: GuestView): string {
   switch (condition.kind) {
     case 'breakpoint':
       return `breakpoint at ${view.addressText(condition.address)}`;
+    case 'instruction':
+      return `${condition.mnemonics.join(' or ')} at ${view.addressText(address)}`;
     case 'watchpoint':
       return `${hit.write === true ? 'write' : 'read'} of ${bytes} ${bytes === 1 ? 'byte' : 'bytes'} at`;
     case 'interrupt':
