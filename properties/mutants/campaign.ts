@@ -1,5 +1,4 @@
 /** Runs mutants on several trees at once: each through its checks, until one of them fails. */
-import type { SourceFile } from '../checks/sources.js';
 import type { Mutant } from './sites.js';
 import { type Check, checksFor } from './suite.js';
 import { Tree } from './tree.js';
@@ -22,18 +21,15 @@ export class Campaign {
   private readonly baselineMs = new Map<string, Promise<number>>();
 
   constructor(
-    private readonly sources: readonly SourceFile[],
     private readonly say: (line: string) => void,
+    private readonly checksOf: (path: string) => readonly Check[] = checksFor,
   ) {}
 
   async run(mutants: readonly Mutant[], workers: number, onVerdict: (verdict: Verdict) => void): Promise<Verdict[]> {
     const count = Math.min(workers, mutants.length);
     for (let i = 0; i <= count; i++) this.trees.push(new Tree());
     const [plain, ...others] = this.trees as [Tree, ...Tree[]];
-    const recorded = await plain.recordCases();
-    if (!recorded.passed) throw new Error(`the cases cannot be recorded:\n${recorded.output}`);
-    if (recorded.output !== '') this.say(recorded.output.trimEnd());
-    for (const tree of others) tree.takeCasesOf(plain);
+    if (mutants.some(({ path }) => this.checksOf(path).some(({ kind }) => kind === 'cases'))) await this.recordCases(plain, others);
     const verdicts: Verdict[] = [];
     let next = 0;
     await Promise.all(
@@ -48,19 +44,26 @@ export class Campaign {
     return verdicts;
   }
 
+  private async recordCases(plain: Tree, others: readonly Tree[]): Promise<void> {
+    const { passed, output } = await plain.recordCases();
+    if (!passed) throw new Error(`the cases cannot be recorded:\n${output}`);
+    if (output !== '') this.say(output.trimEnd());
+    for (const tree of others) tree.takeCasesOf(plain);
+  }
+
   private async judge(tree: Tree, plain: Tree, mutant: Mutant): Promise<Verdict> {
     const startMs = performance.now();
     const seconds = (): number => (performance.now() - startMs) / 1000;
     tree.put(mutant);
     try {
-      for (const check of checksFor(mutant.path)) {
+      for (const check of this.checksOf(mutant.path)) {
         const limitMs = (await this.baseline(plain, check)) * LIMIT_FACTOR + LIMIT_EXTRA_MS;
         const { passed, timedOut } = await tree.check(check, limitMs);
         if (!passed) return { mutant, killedBy: check.name, timedOut, seconds: seconds() };
       }
       return { mutant, killedBy: undefined, timedOut: false, seconds: seconds() };
     } finally {
-      tree.takeBack(mutant, this.sources.find(({ path }) => path === mutant.path)?.text as string);
+      tree.takeBack();
     }
   }
 

@@ -51,7 +51,7 @@ if (values.list) {
     process.stdout.write(`${category.padEnd(17)} ${`${path}:${line}`.padEnd(45)} ${id}\n`);
   process.stdout.write(`${mutants.length} mutants, of ${sites.length} places and ${classics.length} classic ones\n`);
 } else {
-  const campaign = new Campaign(sources, (line) => process.stdout.write(`${line}\n`));
+  const campaign = new Campaign((line) => process.stdout.write(`${line}\n`));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       campaign.close();

@@ -40,7 +40,7 @@ const STATEFUL = /^engine\/(devices|clock|machine|board)/;
 
 export const OPERATORS: readonly Operator[] = [
   { name: 'flags-lost', category: 'wrong flag', files: GENERATED, find: /(?<!=>\n)^( +)c\.flags\.\w+\(.*\);$/gm, replacement: '$1;' },
-  { name: 'carry-for-zero', category: 'wrong flag', files: GENERATED, find: /(?<=c\.)flags\.cf\(\)/g, replacement: 'flags.zf()' },
+  { name: 'carry-for-zero', category: 'wrong flag', files: GENERATED, find: /\bc\.flags\.cf\(\)/g, replacement: 'c.flags.zf()' },
   { name: 'carry-inverted', category: 'wrong flag', files: GENERATED, find: /\bflags\.([czpsao]f)\(\)/g, replacement: 'flags.$1().xor(1)' },
   { name: 'flags-of-addition', category: 'wrong flag', files: GENERATED, find: /\bflags\.sub\(/g, replacement: 'flags.add(' },
   { name: 'flags-of-logic', category: 'wrong flag', files: GENERATED, find: /\bflags\.add\(\w+, \w+, /g, replacement: 'flags.logic(' },
@@ -52,7 +52,13 @@ export const OPERATORS: readonly Operator[] = [
     find: /\.clearSystemFlags\(.*\);$/gm,
     replacement: '.clearSystemFlags(0);',
   },
-  { name: 'exception-flag', category: 'wrong flag', files: /^engine\/float\//, find: /\bFLAG\.(\w+)/g, replacement: '(FLAG.$1 << 1)' },
+  {
+    name: 'condition-code',
+    category: 'wrong flag',
+    files: /^engine\/(float|isa\/x87)\//,
+    find: /\bSTATUS\.(c[0-3])\b/g,
+    replacement: '(STATUS.$1 << 1)',
+  },
 
   { name: 'width-8-16', category: 'wrong width', files: SEMANTICS, find: /, 8\)/g, replacement: ', 16)' },
   { name: 'width-16-32', category: 'wrong width', files: SEMANTICS, find: /, 16\)/g, replacement: ', 32)' },
@@ -165,7 +171,6 @@ export const OPERATORS: readonly Operator[] = [
     find: /^( +)(?:this\.)?[\w.?]*(?:driveInterrupt|updateInt|updateInterrupt|updateLine|updateLines|setLine|irq\.set|\.set|setInterruptPending|raiseInterrupt|drive\w*|interrupt)\(.*\);$/gm,
     replacement: '$1;',
   },
-  { name: 'line-inverted', category: 'lost interrupt', files: STATEFUL, find: /\.set\((true|false)\)/g, replacement: '.set(!$1)' },
   {
     name: 'interrupts-on',
     category: 'lost interrupt',

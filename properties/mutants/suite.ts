@@ -20,7 +20,7 @@ const SNAPSHOTS = tests('engine/snapshot', 'engine/board', 'engine/numeric-error
 const DEVICES = tests('engine/devices', 'engine/clock', 'engine/board', 'engine/snapshot');
 
 /** The first row that fits counts. */
-const ROWS: readonly (readonly [files: RegExp, checks: readonly Check[]])[] = [
+export const CHECK_ROWS: readonly (readonly [files: RegExp, checks: readonly Check[]])[] = [
   [
     /^engine\/isa\/x87\/|^engine\/float\/(x87|float80|transcendental|series|library|constants)/,
     [cases('x87'), tests('engine/isa/x87', 'engine/float')],
@@ -38,7 +38,7 @@ const ROWS: readonly (readonly [files: RegExp, checks: readonly Check[]])[] = [
   [/^engine\/(devices|clock|board)/, [DEVICES]],
   [/^engine\/digest\//, [tests('engine/digest'), TIERS]],
   [/^engine\/boot\//, [tests('engine/boot')]],
-  [/^engine\/(machine|processor)/, [DEVICES, TIERS, cases('system')]],
+  [/^engine\//, [DEVICES, TIERS, cases('system')]],
 ];
 
 /** Devices with one test file: `pit-counter.ts` is tested in `pit.test.ts`. */
@@ -46,7 +46,7 @@ const ONE_TEST = /^engine\/devices\/(pit|pic|rtc|uart|vga|acpi-tables|acpi|dma82
 
 export function checksFor(path: string): Check[] {
   const one = ONE_TEST.exec(path)?.[1];
-  const row = ROWS.find(([files]) => files.test(path));
+  const row = CHECK_ROWS.find(([files]) => files.test(path));
   if (row === undefined) throw new Error(`no checks for ${path}`);
   const own = one === undefined ? [] : [tests(`engine/devices/${one}.test.ts`), tests('properties/devices'), SNAPSHOTS];
   return [...own, ...row[1]];

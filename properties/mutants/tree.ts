@@ -21,6 +21,7 @@ const EXCLUDED_TESTS = ['engine/browser.test.ts'];
 export class Tree {
   private readonly folder = mkdtempSync(join(tmpdir(), 'replay86-mutants-'));
   private running: number | undefined;
+  private original: { readonly path: string; readonly text: string } | undefined;
 
   constructor() {
     const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
@@ -62,11 +63,15 @@ export class Tree {
 
   put(mutant: Mutant): void {
     const path = join(this.folder, mutant.path);
-    writeFileSync(path, mutated(readFileSync(path, 'utf8'), mutant));
+    const text = readFileSync(path, 'utf8');
+    if (!text.startsWith(mutant.before, mutant.from)) throw new Error(`${mutant.path} has changed since the mutants were made`);
+    writeFileSync(path, mutated(text, mutant));
+    this.original = { path, text };
   }
 
-  takeBack({ path }: Mutant, text: string): void {
-    writeFileSync(join(this.folder, path), text);
+  takeBack(): void {
+    if (this.original !== undefined) writeFileSync(this.original.path, this.original.text);
+    this.original = undefined;
   }
 
   private node(parameters: readonly string[], limitMs: number): Promise<CheckResult> {
