@@ -63,6 +63,7 @@ function createProgram(finish: Finish): Command {
     verifyCommand(finish),
     packCommand(finish),
     fuzzCommand(finish),
+    policyCommand(finish),
     debugCommand(finish),
   ];
   for (const command of commands) program.addCommand(command);
@@ -198,6 +199,15 @@ function fuzzCommand(finish: Finish): Command {
     .addHelpText('after', FUZZ_HELP);
 }
 
+function policyCommand(finish: Finish): Command {
+  return new Command('policy')
+    .description('Show what the manuals leave open and what this machine does.')
+    .option('--match <regex>', 'only rows whose name or instructions match, such as "shift" or "BSF"', parseRegularExpression)
+    .option('--json', 'as JSON')
+    .action(async (options) => finish((await import('./policy.js')).policyCommand(options)))
+    .addHelpText('after', POLICY_HELP);
+}
+
 const STATUS_HELP = `
 Exit status: 0 the guest powered off or halted for good; (value << 1) | 1 it wrote value to port 0xf4;
 2 usage; 4 replay diverged; 6 unreadable trace or image; 8 triple fault; 10 limit reached.`;
@@ -278,6 +288,11 @@ changes between 16- and 32-bit code, "unset tdesc filename" makes gdb follow (wi
 
 Exit status: 0 after kill, detach (--stdio), SIGINT or SIGTERM, or that of gdb; 2 usage; 6 unreadable trace or image. With
 commands: 0 all were executed; 2 one was wrong, and none behind it were executed; 4 replay diverged; 130 interrupted.`;
+
+const POLICY_HELP = `
+Examples:
+  replay86 policy --match '^shift'
+  replay86 policy --json | jq '.[] | select(.excuses.wholeCase) | .id'`;
 
 const PACK_HELP = `
 Examples:
