@@ -1,9 +1,10 @@
 /**
- * Replaces the compiled engine-code.js by one that holds the generated code as data, see engine/translate/engine-code.ts.
- * Part of `npm run build`. The argument is the folder that tsc has compiled to, `dist` when there is none.
+ * Replaces the compiled engine-code.js by one that holds the generated code as data, see engine/translate/engine-code.ts,
+ * and puts the C source of the host oracle's helper beside what runs it. Part of `npm run build`. The argument is the
+ * folder that tsc has compiled to, `dist` when there is none.
  */
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 process.chdir(resolve(process.argv[2] ?? fileURLToPath(new URL('../dist', import.meta.url))));
@@ -27,3 +28,7 @@ export const engineCode = () => fromPrebuilt(CODE);
 );
 renameSync(`${FILE}.new`, FILE);
 rmSync(`${FILE}.map`, { force: true });
+
+const HELPER = 'properties/oracles/host-cpu.c';
+mkdirSync(dirname(HELPER), { recursive: true });
+copyFileSync(new URL(`../${HELPER}`, import.meta.url), HELPER);
