@@ -6,10 +6,12 @@
  *   npm run bench -- --only crc32,sort --rounds 5 --json bench.json
  *   npm run bench -- --startup
  *   npm run bench -- --linux
+ *   npm run bench -- --fuzz
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { type FuzzingSpeed, fuzzingTable, measureFuzzing } from './fuzzing.js';
 import { type Kernel, kernels } from './kernels/index.js';
 import { type LinuxReport, linuxBoots, linuxTable, linuxUnavailable, measureLinux } from './linux.js';
 import { disagreement, type KernelResult, meanRatio, type RunnerResult, summarise, table } from './report.js';
@@ -26,6 +28,8 @@ const usage = `usage: npm run bench -- [--rounds N] [--only KERNEL,...] [--quick
   --startup    instead of all that: how long a tiny guest takes, start of the process included (11 rounds)
   --linux      the Linux boot alone, which otherwise comes last; --only takes ${linuxBoots.map(({ name }) => name).join(', ')}
   --no-linux   all but the Linux boot
+  --fuzz       the fuzzer alone, which otherwise comes before the Linux boot: cases a second on one core
+  --no-fuzz    all but the fuzzer
 `;
 
 /** The machine that the others are compared with. */
@@ -49,7 +53,9 @@ interface Settings {
   readonly rounds: number;
   readonly quick: boolean;
   readonly startup: boolean;
-  readonly linux: boolean;
+  /** Just this. */
+  readonly alone: 'linux' | 'fuzz' | undefined;
+  readonly fuzz: boolean;
   readonly boots: typeof linuxBoots;
   readonly jsonFile: string | undefined;
 }
@@ -64,6 +70,7 @@ function readSettings(): Settings | undefined {
       json: { type: 'string' },
       startup: { type: 'boolean', default: false },
       linux: { type: 'boolean' },
+      fuzz: { type: 'boolean' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -71,14 +78,18 @@ function readSettings(): Settings | undefined {
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) throw new UsageError('--rounds takes a number from 1 to 1000');
   const names = values.only?.split(',');
-  const all: readonly { readonly name: string }[] = values.linux ? linuxBoots : kernels;
-  const unknown = names?.find((wanted) => !all.some(({ name }) => name === wanted));
+  const known: readonly { readonly name: string }[] = values.linux ? linuxBoots : kernels;
+  const unknown = names?.find((wanted) => !known.some(({ name }) => name === wanted));
   if (unknown !== undefined) throw new UsageError(`no kernel is called "${unknown}"`);
   const isChosen = ({ name }: { readonly name: string }): boolean => names?.includes(name) ?? true;
   const { quick, startup, json } = values;
-  // Unless it says otherwise, a choice among the kernels leaves the boots out, and so does --quick.
-  const boots = (values.linux ?? (names === undefined && !quick)) ? linuxBoots.filter(isChosen) : [];
-  return { chosen: kernels.filter(isChosen), boots, rounds, quick, startup, linux: values.linux === true, jsonFile: json };
+  if (values.linux && values.fuzz) throw new UsageError('--linux and --fuzz exclude each other');
+  const alone = values.linux ? 'linux' : values.fuzz ? 'fuzz' : undefined;
+  // Unless it says otherwise, a choice among the kernels leaves the rest out, and --quick the boots.
+  const all = names === undefined && alone === undefined;
+  const boots = (values.linux ?? (all && !quick)) ? linuxBoots.filter(isChosen) : [];
+  const fuzz = values.fuzz ?? all;
+  return { chosen: kernels.filter(isChosen), boots, rounds, quick, startup, alone, fuzz, jsonFile: json };
 }
 
 function progress(text: string): void {
@@ -121,6 +132,7 @@ function writeJson(
   available: readonly Runner[],
   results: readonly KernelResult[],
   failures: readonly string[],
+  fuzzing: readonly FuzzingSpeed[],
   linux: readonly LinuxReport[],
 ): void {
   const others = available.filter(({ name }) => name !== subject);
@@ -128,7 +140,7 @@ function writeJson(
   const host = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length };
   writeFileSync(
     file,
-    `${JSON.stringify({ host, rounds: settings.rounds, quick: settings.quick, kernels: results, geometricMeans, linux, failures }, null, 2)}\n`,
+    `${JSON.stringify({ host, rounds: settings.rounds, quick: settings.quick, kernels: results, geometricMeans, fuzzing, linux, failures }, null, 2)}\n`,
   );
 }
 
@@ -144,10 +156,11 @@ async function main(): Promise<number> {
   }
   const results: KernelResult[] = [];
   const failures: string[] = [];
-  const available = settings.linux ? [] : await availableRunners();
-  if (!settings.linux) await runKernels(settings, available, results, failures);
+  const available = settings.alone === undefined ? await availableRunners() : [];
+  if (settings.alone === undefined) await runKernels(settings, available, results, failures);
+  const fuzzing = settings.fuzz ? await runFuzzing(settings, failures) : [];
   const linux = await runBoots(settings, failures);
-  if (settings.jsonFile !== undefined) writeJson(settings.jsonFile, settings, available, results, failures, linux);
+  if (settings.jsonFile !== undefined) writeJson(settings.jsonFile, settings, available, results, failures, fuzzing, linux);
   for (const failure of failures) process.stderr.write(`${failure}\n`);
   return failures.length === 0 ? 0 : 1;
 }
@@ -161,6 +174,14 @@ async function runKernels(settings: Settings, available: readonly Runner[], resu
   }
   progress('');
   process.stdout.write(`${table(results, available, subject)}\n`);
+}
+
+async function runFuzzing({ rounds, quick }: Settings, failures: string[]): Promise<FuzzingSpeed[]> {
+  const size = { rounds, divisor: quick ? quickDivisor : 1 };
+  const speeds = await measureFuzzing(size, progress, (failure) => failures.push(failure));
+  progress('');
+  process.stdout.write(`\n${fuzzingTable(speeds)}\n`);
+  return speeds;
 }
 
 async function runBoots({ boots, rounds }: Settings, failures: string[]): Promise<LinuxReport[]> {

@@ -12,4 +12,5 @@ export {
 export { type InputDevice, type InputLogOptions, inputLog, type LoggedInput } from './input-log.js';
 export { type PageMapping, type PageTables, type PageTablesOptions, pageTables } from './page-tables.js';
 export { Random } from './random.js';
+export { type GeneratedBatch, UserBatches } from './user-batches.js';
 export type { Surroundings } from './user-states.js';

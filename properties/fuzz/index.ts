@@ -1,6 +1,6 @@
 /** Fuzzing campaigns, and cases as text, as tests and as machines. */
 export type { CodeBits } from '../oracles/oracle.js';
-export type { CampaignOptions } from './campaign.js';
+export { Campaign, type CampaignOptions } from './campaign.js';
 export { type CaseMachine, caseMachine } from './case-machine.js';
 export { type CaseText, describeCase, parseCase } from './case-text.js';
 export type { CoverageRow } from './coverage.js';
