@@ -7,9 +7,10 @@ import { Devices } from './board.js';
 import { BOARD_ACPI_ADDRESS } from './boot/acpi-placement.js';
 import type { BootState } from './boot/boot-state.js';
 import { loadBoot } from './boot/load.js';
+import { applyChanges, CHANGES_DEVICE } from './changes.js';
 import { Clock } from './clock/clock.js';
 import type { AcceptedInterrupt, ExitReason, MachineConfig, RunUntil } from './config.js';
-import { Core } from './cpu/core.js';
+import { Core, type PeekedInstruction } from './cpu/core.js';
 import { restoreCpu, saveCpu } from './cpu/cpu-snapshot.js';
 import * as layout from './cpu/layout.js';
 import { Registers } from './cpu/registers.js';
@@ -334,7 +335,8 @@ export class Machine {
 
   /** Gives an event to an input device at the present tick. @throws InputError */
   input(device: string, payload: Uint8Array): void {
-    this.devices.input(device, payload);
+    if (device === CHANGES_DEVICE) applyChanges(payload, this.registers, this.physical);
+    else this.devices.input(device, payload);
   }
 
   // --- state -----------------------------------------------------------------------------------------------------------
@@ -454,9 +456,14 @@ export class Machine {
   /**
    * Linear addresses in front of which `run` stops, with `{kind: 'stopped'}`, unless `onBreakpoint` says otherwise. Running
    * again goes on with the instruction.
+   * @param mnemonics instructions that it stops in front of wherever they stand, by their names in the instruction table
    */
-  setBreakpoints(addresses: Iterable<number>): void {
-    this.core.setBreakpoints(addresses);
+  setBreakpoints(addresses: Iterable<number>, mnemonics: Iterable<string> = []): void {
+    this.core.setBreakpoints(addresses, mnemonics);
+  }
+  /** The instruction at EIP; undefined where none can be read or decoded. */
+  peekInstruction(): PeekedInstruction | undefined {
+    return this.core.peekInstruction();
   }
   /** The instruction that comes next does not stop the machine, though there be a breakpoint. */
   passBreakpoint(): void {

@@ -31,10 +31,17 @@ export class BlockFinder {
   ) {
     this.state = mmu.state;
     this.jumps = new JumpCache(this.state);
-    this.code = new CodeCache(this.state, mmu.physical, mmu.tlb, decoder, () => {
-      this.staleCount++;
-      onStale();
-    });
+    this.code = new CodeCache(
+      this.state,
+      mmu.physical,
+      mmu.tlb,
+      decoder,
+      () => {
+        this.staleCount++;
+        onStale();
+      },
+      (mnemonic) => breakpoints.steps(mnemonic),
+    );
   }
 
   /** Translations of a linear page (or all) do not hold any more. */

@@ -10,13 +10,14 @@ export class Breakpoints {
   /** Called when a breakpoint is met, before the instruction. @returns whether the machine is to stop there */
   onMet: (linear: number) => boolean = () => true;
   private readonly byPage = new Map<number, Set<number>>();
+  private mnemonics: ReadonlySet<string> = new Set();
   /** The tick at which the machine was stopped in front of a breakpoint: from there it goes on. */
   private passedTick = -1;
   /** A REP iteration that is not the last ended at this tick. */
   private repeatTick = -1;
 
   get any(): boolean {
-    return this.byPage.size > 0;
+    return this.byPage.size > 0 || this.mnemonics.size > 0;
   }
 
   /** Offsets in a linear page. */
@@ -24,7 +25,14 @@ export class Breakpoints {
     return this.byPage.get(page);
   }
 
-  replace(addresses: Iterable<number>): void {
+  /** Wherever they stand, instructions of this name are to be stepped. */
+  steps(mnemonic: string): boolean {
+    return this.mnemonics.has(mnemonic);
+  }
+
+  /** @param mnemonics instructions that are breakpoints wherever they stand */
+  replace(addresses: Iterable<number>, mnemonics: Iterable<string>): void {
+    this.mnemonics = new Set(mnemonics);
     this.byPage.clear();
     for (const address of addresses) {
       const page = (address & ~0xfff) >>> 0;
@@ -33,9 +41,13 @@ export class Breakpoints {
     }
   }
 
-  /** @returns whether the machine is to stop in front of the instruction */
-  meets(linear: number, tick: number): boolean {
-    if (this.byPage.get((linear & ~0xfff) >>> 0)?.has(linear & 0xfff) !== true) return false;
+  /**
+   * @param mnemonicOf looks the instruction up
+   * @returns whether the machine is to stop in front of the instruction
+   */
+  meets(linear: number, tick: number, mnemonicOf: () => string | undefined): boolean {
+    const isThere = this.byPage.get((linear & ~0xfff) >>> 0)?.has(linear & 0xfff) === true;
+    if (!isThere && !(this.mnemonics.size > 0 && this.mnemonics.has(mnemonicOf() ?? ''))) return false;
     if (tick === this.passedTick || tick === this.repeatTick) return false;
     if (!this.onMet(linear)) return false;
     this.passedTick = tick;

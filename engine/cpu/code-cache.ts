@@ -54,6 +54,8 @@ export class CodeCache {
     private readonly decoder: Decoder,
     /** Called when records became stale. */
     private readonly onStale: () => void,
+    /** Instructions that are stepped wherever they stand. */
+    private readonly steps: (mnemonic: string) => boolean,
   ) {}
 
   /**
@@ -142,8 +144,9 @@ export class CodeCache {
       const room = (this.limit - record) / RECORD_BYTES;
       if (room < 1) return 0;
       const isStepped = steppedOffsets?.has(at) === true;
-      const result =
+      const decoded =
         at >= pageLimit ? 'needMoreBytes' : isStepped ? 'stepped' : decoder.decode(state.u8, page + at, page + pageLimit, mode);
+      const result = decoded === 'ok' && this.steps(decoder.form.definition.mnemonic) ? 'stepped' : decoded;
       if (result !== 'ok') {
         if (count > 0 && (at >= 4096 || count === BLOCK_LIMIT)) this.writePseudo(record, HANDLER.nextBlock, at);
         else {
@@ -206,7 +209,7 @@ export class CodeCache {
     bytes.set(u8.subarray(crossing.host, crossing.host + first));
     bytes.set(u8.subarray(next, next + INSTRUCTION_LIMIT_BYTES - first), first);
     const { decoder } = this;
-    if (decoder.decode(bytes, 0, bytes.length, crossing.mode) !== 'ok') return false;
+    if (decoder.decode(bytes, 0, bytes.length, crossing.mode) !== 'ok' || this.steps(decoder.form.definition.mnemonic)) return false;
     crossing.tail = bytes.slice(first, decoder.length);
     const offset = crossing.host & 0xfff;
     writeRecord(this.state, record + RECORD_BYTES, decoder, offset);

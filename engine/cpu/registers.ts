@@ -52,6 +52,11 @@ export class Registers {
     return this.core.state.segmentAttributes(layout.CS) & 0x4000 ? 32 : 16;
   }
 
+  /** Width of the stack pointer in use. */
+  get stackBits(): 16 | 32 {
+    return this.core.state.segmentAttributes(layout.SS) & 0x4000 ? 32 : 16;
+  }
+
   get privilege(): number {
     return this.core.state.cpl;
   }

@@ -33,7 +33,14 @@ export class Observer {
       conditions.filter((condition): condition is Of<K> => condition.kind === kind);
     const breakpoints = of('breakpoint');
     const watchpoints = of('watchpoint');
-    if (breakpoints.length > 0 || had('breakpoint')) machine.setBreakpoints(breakpoints.map(({ address }) => address));
+    const instructions = of('instruction');
+    if (breakpoints.length + instructions.length > 0 || had('breakpoint') || had('instruction')) {
+      const addresses = breakpoints.map(({ address }) => address);
+      machine.setBreakpoints(
+        addresses,
+        instructions.flatMap(({ mnemonics }) => mnemonics),
+      );
+    }
     if (watchpoints.length > 0 || had('watchpoint')) {
       machine.setWatches(
         watchpoints.map(({ address, bytes, access }) => ({ address, bytes, reads: access !== 'write', writes: access !== 'read' })),
@@ -54,19 +61,21 @@ export class Observer {
     const { machine } = this;
     const { tick } = machine;
     const linear = (machine.registers.segmentBase('cs') + machine.registers.get('eip')) >>> 0;
+    const mnemonic = this.conditions.some(({ kind }) => kind === 'instruction') ? machine.peekInstruction()?.mnemonic : undefined;
     return this.conditions
-      .filter((condition) => condition.kind === 'breakpoint' && condition.address === linear && condition.when?.() !== false)
+      .filter((condition) => metInFront(condition, linear, mnemonic))
       .map((condition) => ({ tick, condition, address: linear }));
   }
 
   private listen(of: <K extends StopCondition['kind']>(kind: K) => Of<K>[]): void {
     const { machine } = this;
-    const breakpoints = of('breakpoint');
+    const instructions = of('instruction');
+    const inFront = [...of('breakpoint'), ...instructions];
     machine.onBreakpoint = (linear) => {
+      const mnemonic = instructions.length > 0 ? machine.peekInstruction()?.mnemonic : undefined;
       let stop = false;
-      for (const condition of breakpoints) {
-        if (condition.address === linear && condition.when?.() !== false)
-          stop = this.onHit({ tick: machine.tick, condition, address: linear }) || stop;
+      for (const condition of inFront) {
+        if (metInFront(condition, linear, mnemonic)) stop = this.onHit({ tick: machine.tick, condition, address: linear }) || stop;
       }
       if (stop) this.stopAt(machine.tick);
       return stop;
@@ -84,7 +93,9 @@ export class Observer {
       exceptions.length === 0
         ? undefined
         : ({ tick, vector }) => {
-            for (const condition of exceptions) if ((condition.vector ?? vector) === vector) this.report({ tick, condition, vector });
+            for (const condition of exceptions) {
+              if ((condition.vector ?? vector) === vector && condition.when?.() !== false) this.report({ tick, condition, vector });
+            }
           };
     const ports = of('port');
     machine.onPort =
@@ -103,7 +114,8 @@ export class Observer {
   /** Interrupts belong to the playback, which tells of each one. */
   interrupt(tick: number, vector: number): void {
     for (const condition of this.conditions) {
-      if (condition.kind === 'interrupt' && (condition.vector ?? vector) === vector) this.report({ tick, condition, vector });
+      if (condition.kind === 'interrupt' && (condition.vector ?? vector) === vector && condition.when?.() !== false)
+        this.report({ tick, condition, vector });
     }
   }
 
@@ -142,6 +154,14 @@ export class Observer {
         this.report({ tick, condition, value: line });
     }
   }
+}
+
+/** Whether the instruction that comes next is one to stop in front of. */
+function metInFront(condition: StopCondition, linear: number, mnemonic: string | undefined): boolean {
+  if (condition.kind === 'breakpoint') return condition.address === linear && condition.when?.() !== false;
+  return (
+    condition.kind === 'instruction' && mnemonic !== undefined && condition.mnemonics.includes(mnemonic) && condition.when?.() !== false
+  );
 }
 
 const CONTROL_INDEX = { cr0: 0, cr3: 1, cr4: 2 } as const;

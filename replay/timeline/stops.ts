@@ -8,12 +8,14 @@ import type { ConsoleSource } from './console-log.js';
 export type StopCondition =
   /** In front of the instruction at a linear address, where `when` says so. */
   | { readonly kind: 'breakpoint'; readonly address: number; readonly when?: (() => boolean) | undefined }
+  /** In front of an instruction, wherever it stands: `call`, `ret`, `iret`... as the engine's instruction table names it. */
+  | { readonly kind: 'instruction'; readonly mnemonics: readonly string[]; readonly when?: (() => boolean) | undefined }
   /** An access to any byte of a range of guest-physical memory. */
   | { readonly kind: 'watchpoint'; readonly address: number; readonly bytes: number; readonly access: 'read' | 'write' | 'access' }
-  /** An external interrupt was accepted. */
-  | { readonly kind: 'interrupt'; readonly vector?: number | undefined }
-  /** An exception was delivered. */
-  | { readonly kind: 'exception'; readonly vector?: number | undefined }
+  /** An external interrupt was accepted, where `when` says so just before. */
+  | { readonly kind: 'interrupt'; readonly vector?: number | undefined; readonly when?: (() => boolean) | undefined }
+  /** An exception was delivered, where `when` says so just before. */
+  | { readonly kind: 'exception'; readonly vector?: number | undefined; readonly when?: (() => boolean) | undefined }
   | { readonly kind: 'port'; readonly port: number; readonly ports?: number | undefined; readonly access: 'read' | 'write' | 'access' }
   /** CR0, CR3 or CR4 changed its value. */
   | { readonly kind: 'control'; readonly register: 'cr0' | 'cr3' | 'cr4' }
@@ -54,4 +56,7 @@ export type Stop =
  * Forward one stops behind what happened, but in front of an instruction with a breakpoint; backward always in front, so that
  * what is about to be written can still be seen as it was.
  */
-export const forwardTick = ({ tick, condition }: Hit): number => (condition.kind === 'breakpoint' ? tick : tick + 1);
+export const forwardTick = ({ tick, condition }: Hit): number => (isInFront(condition) ? tick : tick + 1);
+
+/** Met in front of the instruction, not by what it does. */
+export const isInFront = ({ kind }: StopCondition): boolean => kind === 'breakpoint' || kind === 'instruction';

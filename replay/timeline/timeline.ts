@@ -11,10 +11,12 @@ import { buildMachine } from '../build-machine.js';
 import { requireReplayable } from '../compatibility.js';
 import { TraceImages } from '../images.js';
 import { configOfTrace } from '../machine-setup.js';
+import { finish, reverseFinish, reverseStepOver, stepOver } from './frames.js';
 import { History, type HistoryOptions, type TravelOptions } from './history.js';
 import { PAGE_BYTES } from './page-store.js';
 import { firstAtOrAfter } from './playback.js';
-import type { Hit, Stop, StopCondition } from './stops.js';
+import { StopList } from './stop-list.js';
+import { type Hit, isInFront, type Stop, type StopCondition } from './stops.js';
 
 export interface TimelineOptions extends HistoryOptions {
   /** A folder where images are looked for first, by their file name or their sha256. */
@@ -34,8 +36,11 @@ export function openTimeline(trace: Trace, options: TimelineOptions = {}): Timel
 }
 
 export class Timeline {
-  /** Whatever is set here stops `continue` and `reverseContinue`. */
+  /** Whatever is set here stops `continue` and `reverseContinue`, and so do those of `stops` that are enabled. */
   conditions: readonly StopCondition[] = [];
+  readonly stops = new StopList();
+  /** Ticks with a name. */
+  readonly marks = new Map<string, number>();
 
   constructor(
     readonly trace: Trace,
@@ -71,14 +76,35 @@ export class Timeline {
     return { kind: target < 0 ? 'begin' : 'stepped' };
   }
 
+  /** What stops it at present. */
+  get active(): readonly StopCondition[] {
+    return [...this.conditions, ...this.stops.active];
+  }
+
+  /** As `step`, but a CALL, an INT or a REP with all that it leads to is one step. */
+  async stepOver(options: TravelOptions = {}): Promise<Stop> {
+    return stepOver(this, options);
+  }
+  async reverseStepOver(options: TravelOptions = {}): Promise<Stop> {
+    return reverseStepOver(this, options);
+  }
+  /** To behind the return from the present function, or interrupt handler. */
+  async finish(options: TravelOptions = {}): Promise<Stop> {
+    return finish(this, options);
+  }
+  /** Back to the call of the present function. */
+  async reverseFinish(options: TravelOptions = {}): Promise<Stop> {
+    return reverseFinish(this, options);
+  }
+
   /** Forward to the first hit of the conditions, or to the end. */
   async continue(options: TravelOptions = {}): Promise<Stop> {
-    return this.forward(this.conditions, options);
+    return this.forward(this.active, options);
   }
 
   /** Back to the last hit of the conditions before the present place, or to the beginning. */
   async reverseContinue(options: TravelOptions = {}): Promise<Stop> {
-    return this.backward(this.conditions, options);
+    return this.backward(this.active, options);
   }
 
   /** As `continue`, to the first hit of these conditions. */
@@ -110,7 +136,7 @@ export class Timeline {
   /** Something else has stopped the machine where there is a breakpoint, too. */
   private metHere(hits: readonly Hit[]): readonly Hit[] {
     const { history, machine, tick, trace } = this;
-    if (hits.some(({ condition }) => condition.kind === 'breakpoint') || tick === this.endTick) return [];
+    if (hits.some(({ condition }) => isInFront(condition)) || tick === this.endTick) return [];
     const { ticks } = trace.interrupts;
     if (machine.halted || machine.midRepeat || ticks[firstAtOrAfter(ticks, tick)] === tick) return [];
     return history.observer.breakpointsHere();
@@ -134,15 +160,30 @@ export class Timeline {
     options: TravelOptions = {},
     fromTick = 0,
   ): Promise<readonly Hit[] | 'interrupted'> {
-    const { history } = this;
-    if (!(await history.explore(tick, options))) return 'interrupted';
     let hits: Hit[] = [];
     const note = (hit: Hit): boolean => {
       if (hits[0]?.tick !== hit.tick) hits = [];
       hits.push(hit);
       return false;
     };
-    return this.observing(conditions, note, async () => {
+    return this.lastStretch(tick, conditions, options, () => hits.filter((hit) => hit.tick >= fromTick), note, fromTick);
+  }
+
+  /**
+   * Goes through the stretches before a tick, the last one first, each of them forward, until `result` has something to
+   * say of the one that has been gone through.
+   */
+  async lastStretch(
+    tick: number,
+    conditions: readonly StopCondition[],
+    options: TravelOptions,
+    result: () => readonly Hit[],
+    onHit: (hit: Hit) => boolean = () => false,
+    fromTick = 0,
+  ): Promise<readonly Hit[] | 'interrupted'> {
+    const { history } = this;
+    if (!(await history.explore(tick, options))) return 'interrupted';
+    return this.observing(conditions, onHit, async () => {
       const turn = new Turn(options);
       let end = tick;
       while (end > fromTick) {
@@ -157,8 +198,8 @@ export class Timeline {
           if (await turn.due(() => options.onProgress?.(tick - end, tick - fromTick))) return 'interrupted';
           history.advanceOnce(end, false);
         }
-        const within = hits.filter((hit) => hit.tick >= fromTick);
-        if (within.length > 0) return within;
+        const found = result();
+        if (found.length > 0) return found;
         end = stretch.startTick;
       }
       return [];
