@@ -182,6 +182,27 @@ describe('16550 receiver', () => {
     expect([serial.irq, serial.get(IIR)]).toEqual([false, 0xc1]);
   });
 
+  it('counts its silence from when a looped character came, not from the tick that saw it', () => {
+    const bench = new TestBench(1000);
+    build(bench, 100).reset();
+    for (const [register, value] of [
+      [LCR, 0x83],
+      [DATA, 1],
+      [IER, 0],
+      [LCR, 3],
+      [FCR, 0x81],
+      [IER, 1],
+      [MCR, 0x18],
+      [DATA, 65],
+    ] as const) {
+      bench.out(BASE + register, value);
+    }
+    bench.advance(1_000_000);
+    const silenceNs = 100 + 4 * CHARACTER_NS;
+    expect(bench.take('irq4')).toEqual([{ ns: Math.ceil(silenceNs / 1000) * 1000, what: 'irq4', value: true }]);
+    expect(Math.ceil((1000 + 4 * CHARACTER_NS) / 1000)).not.toBe(Math.ceil(silenceNs / 1000));
+  });
+
   it('throws the FIFO away on request', () => {
     const serial = new UartBench().open(0, 0x01).send('abc').pass(2).set(FCR, 0x03);
     expect(serial.get(LSR)).toBe(0x60);

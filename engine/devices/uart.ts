@@ -117,7 +117,7 @@ export class Uart implements InputDevice {
       this.driveInterrupt();
     });
     this.departure = config.clock.createAlarm(`${config.name}-departure`, (dueNs) => {
-      this.characterLeaves();
+      this.characterLeaves(dueNs);
       this.startTransmission(dueNs);
       this.driveInterrupt();
     });
@@ -377,7 +377,7 @@ export class Uart implements InputDevice {
   }
 
   /** In loopback mode characters come without asking whether there is room. */
-  private receiveLooped(byte: number): void {
+  private receiveLooped(byte: number, atNs: number): void {
     if (this.received.length >= this.capacity) {
       this.overrun = true;
       // The FIFO keeps what it has; the lone buffer register is overwritten.
@@ -385,7 +385,7 @@ export class Uart implements InputDevice {
       this.received.clear();
     }
     this.received.push(Uint8Array.of(byte));
-    this.characterCame(this.config.clock.nowNs);
+    this.characterCame(atNs);
   }
 
   // --- transmitter -------------------------------------------------------------------------------------------------
@@ -412,15 +412,15 @@ export class Uart implements InputDevice {
       this.shifting = this.transmitting.take();
       if (this.transmitting.length === 0) this.emptyPending = true;
       if (this.transmitNs > 0) this.departure.armAt(fromNs + this.transmitNs);
-      else this.characterLeaves();
+      else this.characterLeaves(fromNs);
     }
   }
 
-  private characterLeaves(): void {
+  private characterLeaves(atNs: number): void {
     if (this.shifting === null) return;
     const byte = this.shifting & this.dataMask;
     this.shifting = null;
-    if (this.loopback) this.receiveLooped(byte);
+    if (this.loopback) this.receiveLooped(byte, atNs);
     else this.config.onTransmit(byte);
   }
 

@@ -69,7 +69,7 @@ it('keeps registers, and shows the screen that the model does', () => {
       return undefined;
     },
     nsPerTick: [1],
-    numRuns: 60,
+    numRuns: 30,
     maxLength: 60,
   });
 });
