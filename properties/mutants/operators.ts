@@ -61,7 +61,7 @@ export const OPERATORS: readonly Operator[] = [
   },
 
   { name: 'width-8-16', category: 'wrong width', files: SEMANTICS, find: /, 8\)/g, replacement: ', 16)' },
-  { name: 'width-16-32', category: 'wrong width', files: SEMANTICS, find: /, 16\)/g, replacement: ', 32)' },
+  { name: 'width-16-32', category: 'wrong width', files: SEMANTICS, find: /, 16\)/g, replacement: ', 32)', unless: /parseInt/ },
   { name: 'width-32-16', category: 'wrong width', files: SEMANTICS, find: /, 32\)/g, replacement: ', 16)' },
   { name: 'mask-short', category: 'wrong width', files: SYSTEM, find: /\band\(0xff(ff)?\)/g, replacement: 'and(0x7f$1)' },
   {
@@ -77,9 +77,7 @@ export const OPERATORS: readonly Operator[] = [
 
   { name: 'shift-signed', category: 'wrong sign', files: SEMANTICS, find: /\.shrS\(/g, replacement: '.shrU(' },
   { name: 'widen-signed', category: 'wrong sign', files: GENERATED, find: /\.toI64S\(\)/g, replacement: '.toI64U()' },
-  { name: 'widen-unsigned', category: 'wrong sign', files: GENERATED, find: /\.toI64U\(\)/g, replacement: '.toI64S()' },
   { name: 'less-signed', category: 'wrong sign', files: GENERATED, find: /\.(lt|gt|le|ge)S\(/g, replacement: '.$1U(' },
-  { name: 'less-unsigned', category: 'wrong sign', files: GENERATED, find: /\.(lt|gt|le|ge)U\(/g, replacement: '.$1S(' },
   { name: 'division-unsigned', category: 'wrong sign', files: GENERATED, find: /\.(div|rem)S\(/g, replacement: '.$1U(' },
   { name: 'read-unsigned', category: 'wrong sign', files: GENERATED, find: /\.readSigned\(/g, replacement: '.read(' },
   {
@@ -141,7 +139,13 @@ export const OPERATORS: readonly Operator[] = [
   { name: 'alarm-late', category: 'skewed clock', files: TIMED, find: /\.armAt\((.*)\);$/gm, replacement: '.armAt(($1) + 1);' },
   { name: 'alarm-kept', category: 'skewed clock', files: TIMED, find: /^( +)[\w.]+\.disarm\(\);$/gm, replacement: '$1;' },
   { name: 'alarm-lost', category: 'skewed clock', files: TIMED, find: /^( +)(else )?[\w.]+\.armAt\(.*\);$/gm, replacement: '$1$2;' },
-  { name: 'time-rounded', category: 'skewed clock', files: STATEFUL, find: /\bMath\.ceil\(/g, replacement: 'Math.floor(' },
+  {
+    name: 'time-rounded',
+    category: 'skewed clock',
+    files: /^engine\/(clock|devices\/(frequency|p|rtc|uart|i8042|vga|acpi\.))/,
+    find: /\bMath\.ceil\(/g,
+    replacement: 'Math.floor(',
+  },
   {
     name: 'time-of-now',
     category: 'skewed clock',
@@ -168,7 +172,7 @@ export const OPERATORS: readonly Operator[] = [
     name: 'line-kept',
     category: 'lost interrupt',
     files: STATEFUL,
-    find: /^( +)(?:this\.)?[\w.?]*(?:driveInterrupt|updateInt|updateInterrupt|updateLine|updateLines|setLine|irq\.set|\.set|setInterruptPending|raiseInterrupt|drive\w*|interrupt)\(.*\);$/gm,
+    find: /(?<!=>\n)^( +)[\w.?]*(?:update(?:Int|Interrupt|Lines?)|setLine|setInt|setInterruptPending|drive(?!Step)\w*|request\w*|(?:irq\w*|line|numericError|sci)\.set)\(.*\);$/gm,
     replacement: '$1;',
   },
   {

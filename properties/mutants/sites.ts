@@ -42,7 +42,7 @@ export function mutantsOf({ path, text }: SourceFile): Mutant[] {
         code.lastIndexOf('\n', index - 1) + 1,
         (code.indexOf('\n', index + found.length) + code.length + 1) % (code.length + 1),
       );
-      if (/^\s*(import|export type|type|interface)\b/.test(line) || unless?.test(line)) continue;
+      if (/^\s*(?:(?:import|export type|type|interface)\b|`)/.test(line) || unless?.test(line)) continue;
       const before = text.slice(index, index + found.length);
       const after = before.replace(new RegExp(find.source, find.flags.replace('g', '')), replacement);
       number++;
