@@ -4,14 +4,17 @@
  *
  * The timeline stands where it stood when a query is done.
  */
+import { availableParallelism } from 'node:os';
 import type { ConsoleSource } from '../console-log.js';
 import { PAGE_BYTES } from '../page-store.js';
 import { firstAtOrAfter } from '../playback.js';
 import type { Timeline } from '../timeline.js';
+import { gather } from './gather.js';
 import type { AccessKind, Answer, Question } from './question.js';
 import type { Execution, Findings, InputRecord, InterruptEvent, MemoryAccess } from './results.js';
-import { LocalScanner, type Quota, type Scanner, type Stretch } from './scanner.js';
+import { type Scanner, type Stretch, StretchScanner } from './scanner.js';
 import { type Address, type Piece, piecesOf, QueryError } from './target.js';
+import { type TraceLocation, WorkerScanner } from './worker-scanner.js';
 
 export interface QueryOptions {
   /** The ticks that count: from here on (default: from the beginning), */
@@ -31,10 +34,33 @@ export interface ListOptions extends QueryOptions {
   readonly end?: 'first' | 'last' | undefined;
 }
 
+export interface QueriesOptions extends TraceLocation {
+  /** Threads that help. Default: one for each processor but one; they are started when there is enough to do. */
+  readonly workers?: number | undefined;
+}
+
 const DEFAULT_LIMIT = 10_000;
+/** So many stretches are done before a thread has come up. */
+const STRETCHES_FOR_WORKERS = 16;
 
 export class Queries {
-  constructor(private readonly timeline: Timeline) {}
+  private readonly local: StretchScanner;
+  private workers: WorkerScanner[] | undefined;
+
+  /** @param options where the run can be found again by threads; without, everything is done on this one */
+  constructor(
+    private readonly timeline: Timeline,
+    private readonly options?: QueriesOptions,
+  ) {
+    this.local = new StretchScanner(timeline.history, timeline.trace);
+  }
+
+  /** Ends the threads. */
+  async close(): Promise<void> {
+    const workers = this.workers ?? [];
+    this.workers = undefined;
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
 
   /** The last write to any byte of a range, whether or not it changed the value. */
   async lastWrite(address: Address, bytes = 1, options: QueryOptions = {}): Promise<MemoryAccess | undefined> {
@@ -91,17 +117,29 @@ export class Queries {
       await this.explore(toTick, signal);
       const stretches = this.stretches(question, fromTick, Math.min(toTick, this.timeline.endTick));
       if (end === 'last') stretches.reverse();
-      const scanner = new LocalScanner(this.timeline.history, this.timeline.trace);
+      if (stretches.length >= STRETCHES_FOR_WORKERS) this.startWorkers();
       try {
         // One more than is wanted tells whether there are more; of one, nobody asks.
         const quota = { limit: limit === 1 ? 1 : limit + 1, end };
-        const items = (await gather(scanner, question, stretches, quota, options)) as Answer<Q>[];
+        const items = (await gather(() => this.scanners(), question, stretches, quota, options)) as Answer<Q>[];
         const more = items.length > limit;
         return { items: end === 'first' ? items.slice(0, limit) : items.slice(-limit), more };
       } finally {
-        scanner.close();
+        for (const scanner of this.scanners()) scanner.close();
       }
     });
+  }
+
+  /** A thread that has died is left out: the others do its part. */
+  private scanners(): Scanner[] {
+    return [this.local, ...(this.workers ?? []).filter(({ ready }) => ready)];
+  }
+
+  private startWorkers(): void {
+    const { options } = this;
+    if (options === undefined || this.workers !== undefined) return;
+    const count = options.workers ?? availableParallelism() - 1;
+    this.workers = Array.from({ length: count }, () => new WorkerScanner(this.timeline.history.checkpoints, options));
   }
 
   /** Goes back to where the timeline stood. */
@@ -131,27 +169,6 @@ export class Queries {
     }
     return stretches.reverse();
   }
-}
-
-/** From the stretches in the order in which they are wanted, until there is enough. @returns in the order of time */
-async function gather(
-  scanner: Scanner,
-  question: Question,
-  stretches: readonly Stretch[],
-  { limit, end }: Quota,
-  { signal, onProgress }: QueryOptions,
-): Promise<unknown[]> {
-  const totalTicks = stretches.reduce((sum, { startTick, endTick }) => sum + endTick - startTick, 0);
-  let doneTicks = 0;
-  let items: unknown[] = [];
-  for (const stretch of stretches) {
-    const found = await scanner.scan(question, stretch, { limit: limit - items.length, end }, signal);
-    items = end === 'first' ? items.concat(found) : [...found, ...items];
-    doneTicks += stretch.endTick - stretch.startTick;
-    onProgress?.(doneTicks, totalTicks);
-    if (items.length >= limit) break;
-  }
-  return items;
 }
 
 /** Whether one of these frames holds part of a piece. `undefined`: any may. */

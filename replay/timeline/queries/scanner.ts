@@ -2,7 +2,8 @@
  * Looks through stretches of a run by executing them again, and collects what a question asks for.
  */
 
-import type { History } from '../history.js';
+import type { Machine } from '../../../engine/index.js';
+import type { Observer } from '../observer.js';
 import type { TimelineEvents } from '../playback.js';
 import type { Hit } from '../stops.js';
 import { type Collector, collectorFor, type Question } from './question.js';
@@ -31,13 +32,23 @@ export interface Scanner {
   close(): void;
 }
 
+/** What goes through stretches: a history, or the machine of a worker. */
+export interface Traveller {
+  readonly machine: Machine;
+  readonly observer: Observer;
+  readonly tick: number;
+  goBackToStretch(startTick: number): void;
+  /** A piece of the way to a tick. */
+  advanceOnce(target: number, staying: boolean): unknown;
+}
+
 /** Host time between two turns of the event loop. */
 const TURN_MS = 50;
 /** Hits between two looks at the time. */
 const HITS_PER_LOOK = 1024;
 
-/** On the thread that calls, with the machine of a history. */
-export class LocalScanner implements Scanner {
+/** On the thread that calls. */
+export class StretchScanner implements Scanner {
   private question: Question | undefined;
   private collector: Collector<Found> | undefined;
   private found: Found[] = [];
@@ -45,20 +56,21 @@ export class LocalScanner implements Scanner {
   private turnMs = 0;
 
   constructor(
-    private readonly history: History,
+    private readonly traveller: Traveller,
     private readonly events: TimelineEvents,
   ) {}
 
   async scan(question: Question, stretch: Stretch, quota: Quota, signal: AbortSignal | undefined): Promise<Found[]> {
-    const { history } = this;
+    const { traveller } = this;
     const collector = this.prepare(question);
     this.found = [];
-    history.observer.onHit = (hit) => this.note(hit, collector, stretch, quota);
-    history.goBackToStretch(stretch.startTick);
+    traveller.observer.onHit = (hit) => this.note(hit, collector, stretch, quota);
+    traveller.goBackToStretch(stretch.startTick);
     collector.begin();
     this.turnMs = performance.now();
-    while (history.tick < Math.min(stretch.endTick, stretch.toTick)) {
-      history.advanceOnce(history.endTick, false);
+    const endTick = Math.min(stretch.endTick, stretch.toTick);
+    while (traveller.tick < endTick) {
+      traveller.advanceOnce(endTick, false);
       if (quota.end === 'first' && this.found.length >= quota.limit) break;
       if (performance.now() - this.turnMs < TURN_MS) continue;
       await new Promise<void>((resolve) => setImmediate(resolve));
@@ -72,14 +84,14 @@ export class LocalScanner implements Scanner {
 
   close(): void {
     this.question = undefined;
-    this.history.observer.observe([]);
+    this.traveller.observer.observe([]);
   }
 
   private prepare(question: Question): Collector<Found> {
     if (this.collector !== undefined && this.question === question) return this.collector;
-    const { history } = this;
-    const collector = collectorFor(question, history.machine, this.events);
-    history.observer.observe(collector.conditions);
+    const { traveller } = this;
+    const collector = collectorFor(question, traveller.machine, this.events);
+    traveller.observer.observe(collector.conditions);
     this.question = question;
     this.collector = collector;
     return collector;
