@@ -23,6 +23,8 @@ export interface CampaignOptions {
   readonly sequences: boolean;
   readonly system: boolean;
   readonly seed: number;
+  /** Fewer than usual: a look at many shapes. */
+  readonly casesPerShape?: number | undefined;
 }
 
 const SINGLE_CASES = 128;
@@ -33,8 +35,8 @@ const SHAPES_PER_POOL = 256;
 const RANDOM_BYTES = 'random bytes';
 const USER_FIRST_VECTORS_BEHIND = [1, 3, 4];
 
-export const casesPerShape = ({ system, sequences }: CampaignOptions): number =>
-  system ? SYSTEM_CASES : sequences ? SEQUENCE_CASES : SINGLE_CASES;
+export const casesPerShape = ({ system, sequences, casesPerShape: asked }: CampaignOptions): number =>
+  asked ?? (system ? SYSTEM_CASES : sequences ? SEQUENCE_CASES : SINGLE_CASES);
 
 export const targetsFor = ({ modes, match }: CampaignOptions): Target[] =>
   targetsOf(modes, match === undefined ? undefined : new RegExp(match, 'i'));
@@ -148,7 +150,7 @@ export class Campaign {
   }
 
   private systemShape(number: number): Shape {
-    const batch = drawSystemBatch(new Random(mix(this.options.seed, number)), SYSTEM_CASES);
+    const batch = drawSystemBatch(new Random(mix(this.options.seed, number)), casesPerShape(this.options));
     const { name, codeBytes } = firstEncoding(batch);
     return { batch, name: name ?? RANDOM_BYTES, bits: batch.bits, codeBytes };
   }

@@ -30,6 +30,8 @@ const FEATURES: readonly (keyof typeof CpuidFeature)[] = [
     'CMPXCHG16B',
   ] as const),
   ...(['FPU', 'FPU287', 'FPU387', 'FXSR', 'MMX', 'SSE', 'SSE2', 'CLFSH', 'PAUSE', 'MULTIBYTENOP', 'CET_IBT'] as const),
+  // Hints, which processors without them ignore.
+  ...(['PREFETCHW', 'PREFETCHWT1', 'PREFETCHITI', 'CLDEMOTE'] as const),
   ...(['MSR', 'RDPMC', 'SEP', 'SYSCALL', 'SMM'] as const),
 ];
 
