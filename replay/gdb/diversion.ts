@@ -29,6 +29,11 @@ export class Diversion implements Target {
     machine.onInterrupt = ({ tick, vector }) => this.observer.interrupt(tick, vector);
   }
 
+  /** Only a recording knows beforehand. */
+  interruptsAt(): boolean {
+    return false;
+  }
+
   async move(motion: Motion, conditions: readonly StopCondition[], { signal }: TravelOptions): Promise<Stop> {
     if (motion === 'reverseStep' || motion === 'reverseContinue') return { kind: 'begin' };
     const { machine, observer } = this;

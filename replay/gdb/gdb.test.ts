@@ -83,7 +83,7 @@ describe('gdb', () => {
 
   it('finds a write backwards in protected mode, and the beginning', async () => {
     const text = await session(stubFor(corpusTrace('timer')), [
-      // The handler of the timer interrupt pushes EAX there.
+      // An interrupt puts EFLAGS there.
       ...['monitor goto 300000', 'maintenance flush register-cache', 'print $tick'],
       ...['watch *(int*)0x8fffc', 'reverse-continue', 'print $tick', 'delete'],
       ...['break *$pc', 'continue', 'print $tick', 'reverse-continue', 'print $tick', 'delete'],

@@ -5,7 +5,7 @@
 import type { Machine } from '../../engine/index.js';
 import type { TravelOptions } from '../timeline/history.js';
 import { DivergenceError } from '../timeline/playback.js';
-import type { Stop } from '../timeline/stops.js';
+import type { Stop, StopCondition } from '../timeline/stops.js';
 import type { Timeline } from '../timeline/timeline.js';
 import { Diversion } from './diversion.js';
 import { hexOf, PacketError } from './hex.js';
@@ -131,10 +131,12 @@ export class Session {
     return this.target.move(motion, isStep ? this.points.watchpoints() : this.points.conditions(), options);
   }
 
+  /** A line of source, say. An interrupt on the way is run through: its handler is no part of the line. */
   private async stepWithin({ start, end }: { readonly start: number; readonly end: number }, signal: AbortSignal): Promise<Stop> {
     let turnMs = performance.now();
     for (;;) {
-      const stop = await this.move('step', { signal });
+      const interrupted = this.target.interruptsAt(this.machine.tick);
+      const stop = interrupted ? await this.passInterrupt(signal) : await this.move('step', { signal });
       const pc = this.linearPc;
       if (stop.kind !== 'stepped' || pc < start || pc >= end || this.points.hasBreakpoint(pc)) return stop;
       if (performance.now() - turnMs < TURN_MS) continue;
@@ -142,6 +144,18 @@ export class Session {
       if (signal.aborted) return { kind: 'interrupted' };
       turnMs = performance.now();
     }
+  }
+
+  /** To where the handler returns to, unless something stops it before. */
+  private async passInterrupt(signal: AbortSignal): Promise<Stop> {
+    const { registers } = this.machine;
+    const address = this.linearPc;
+    const esp = registers.get('esp');
+    const back: StopCondition = { kind: 'breakpoint', address, when: () => registers.get('esp') === esp };
+    const entered = await this.move('step', { signal });
+    if (entered.kind !== 'stepped') return entered;
+    const stop = await this.target.move('continue', [...this.points.conditions(), back], { signal });
+    return stop.kind === 'hit' && stop.hits.every(({ condition }) => condition === back) ? { kind: 'stepped' } : stop;
   }
 
   /** gdb disassembles as it did when it asked for the architecture. */

@@ -4,6 +4,7 @@
  */
 import type { Machine } from '../../engine/index.js';
 import type { TravelOptions } from '../timeline/history.js';
+import { firstAtOrAfter } from '../timeline/playback.js';
 import type { Hit, Stop, StopCondition } from '../timeline/stops.js';
 import type { Timeline } from '../timeline/timeline.js';
 
@@ -11,6 +12,8 @@ export type Motion = 'step' | 'continue' | 'reverseStep' | 'reverseContinue';
 
 export interface Target {
   readonly machine: Machine;
+  /** Whether the step at this tick is the acceptance of an interrupt, where that is known. */
+  interruptsAt(tick: number): boolean;
   /** A step meets watchpoints only: breakpoints are where one stops anyway. */
   move(motion: Motion, conditions: readonly StopCondition[], options: TravelOptions): Promise<Stop>;
 }
@@ -20,6 +23,11 @@ export class TimelineTarget implements Target {
 
   get machine(): Machine {
     return this.timeline.machine;
+  }
+
+  interruptsAt(tick: number): boolean {
+    const { ticks } = this.timeline.trace.interrupts;
+    return ticks[firstAtOrAfter(ticks, tick)] === tick;
   }
 
   async move(motion: Motion, conditions: readonly StopCondition[], options: TravelOptions): Promise<Stop> {
