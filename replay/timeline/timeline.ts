@@ -29,9 +29,10 @@ export function openTimeline(trace: Trace, options: TimelineOptions = {}): Timel
   const images = new TraceImages(trace, options.imagesDirectory);
   try {
     const machine = buildMachine(configOfTrace(trace.header, images, 'auto'));
-    return new Timeline(trace, new History(machine, trace, options));
-  } finally {
+    return new Timeline(trace, new History(machine, trace, options), () => images.close());
+  } catch (error) {
     images.close();
+    throw error;
   }
 }
 
@@ -45,7 +46,13 @@ export class Timeline {
   constructor(
     readonly trace: Trace,
     readonly history: History,
+    private readonly onClose: () => void = () => {},
   ) {}
+
+  /** Gives back the files of disks and CDs, which the guest reads as it goes. */
+  close(): void {
+    this.onClose();
+  }
 
   /** Only for looking at: registers, memory, screen. */
   get machine(): Machine {
