@@ -22,14 +22,16 @@ export interface CaseText {
   readonly interrupts?: readonly OfferedInterrupt[];
 }
 
+const FIXED_FLAG = 2;
 const FLAT_CODE = { 16: 0x00fb, 32: 0xc0fb, 64: 0xa0fb } as const;
 const FLAT_DATA = 0xc0f3;
 const DATA_16 = 0xf3;
 const FLAT_LIMIT = 0xffff_ffff;
 
-/** The state that texts leave out: user code in flat segments, nothing in the registers. In the system arena all zeros. */
+/** The state that texts leave out: user code in flat segments, nothing in the registers. In the system arena all zeros, but for the flag that is always set. */
 function plainState(arena: Arena, bits: CodeBits): CpuState {
   const state = new CpuState();
+  state.flags = FIXED_FLAG;
   if (arena === 'system') return state;
   for (const index of [ES, SS, DS, FS, GS]) {
     if (bits === 16) state.setSegment(index, index * 8 + 7, BigInt(DATA_BASE_16), 0xffff, DATA_16);
