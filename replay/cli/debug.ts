@@ -13,7 +13,7 @@ import { serveOnPort, serveOnStreams } from '../gdb/server.js';
 import { Stub } from '../gdb/stub.js';
 import { TraceImages } from '../images.js';
 import { configOfTrace } from '../machine-setup.js';
-import { openTimeline } from '../timeline/timeline.js';
+import { openTimeline, type Timeline } from '../timeline/timeline.js';
 import { describeFailure, UsageError } from './failure.js';
 import { debugAtPrompt } from './prompt.js';
 
@@ -39,8 +39,9 @@ export async function debug(path: string, options: DebugCommandOptions): Promise
   if (asked && (forGdb > 0 || fork)) throw new UsageError('--port, --stdio, --gdb and --fork are for gdb, not for the prompt');
   const trace = openTraceFile(path);
   const diverted = new TraceImages(trace, images);
+  let timeline: Timeline | undefined;
   try {
-    const timeline = openTimeline(trace, { imagesDirectory: images, checkpointBytes: checkpointMemory });
+    timeline = openTimeline(trace, { imagesDirectory: images, checkpointBytes: checkpointMemory });
     if (asked || (forGdb === 0 && !fork && process.stdin.isTTY)) return await debugAtPrompt(timeline, { commands: command, symbols });
     const killed = new AbortController();
     const stub = new Stub({
@@ -57,6 +58,7 @@ export async function debug(path: string, options: DebugCommandOptions): Promise
     else await untilKilled(stub, port ?? DEFAULT_PORT, killed.signal);
     return STATUS.ok;
   } finally {
+    timeline?.close();
     diverted.close();
     trace.close();
   }
