@@ -23,6 +23,16 @@ const pause = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 20_000 * PULSE_NS }) },
 );
 
+/** Of latches that nobody has read in between only the first counts. */
+const latchedTwice = fc
+  .tuple(fc.constantFrom(0xce, 0xde, 0xee), fc.constantFrom(0xce, 0xde, 0xee), pause)
+  .map(([first, second, ns]) => [
+    out(0x43, first),
+    wait(ns),
+    out(0x43, second),
+    ...[0x40, 0x40, 0x40, 0x42, 0x42, 0x42].map((port) => read(port)),
+  ]);
+
 it('counts as the model does, pulse by pulse, in every mode', () => {
   agreesWithModel({
     operations: fc.oneof(
@@ -31,6 +41,7 @@ it('counts as the model does, pulse by pulse, in every mode', () => {
       { weight: 3, arbitrary: count },
       { weight: 2, arbitrary: counter.map((select) => out(0x43, select << 6)) },
       { weight: 2, arbitrary: fc.integer({ min: 0xc0, max: 0xff }).map((word) => out(0x43, word)) },
+      { weight: 2, arbitrary: latchedTwice },
       { weight: 5, arbitrary: counter.map((select) => read(0x40 + select)) },
       { weight: 1, arbitrary: fc.constantFrom(read(0x61), read(0x43)) },
       { weight: 2, arbitrary: fc.integer({ min: 0, max: 255 }).map((value) => out(0x61, value)) },
@@ -38,7 +49,7 @@ it('counts as the model does, pulse by pulse, in every mode', () => {
     ),
     build: (bench) => ({ devices: [new Pit({ ports: bench, clock: bench.clock, irq0: bench.line('irq0') })] }),
     model: () => new PitModel(),
-    numRuns: 100,
+    numRuns: 150,
     maxLength: 60,
   });
 });

@@ -15,11 +15,6 @@ export function assertProperty<T>(property: fc.IProperty<T>, options: { readonly
   for (const seed of propertySeeds()) fc.assert(property, { ...options, seed });
 }
 
-/** The same for a property that is asynchronous. */
-export async function assertAsyncProperty<T>(property: fc.IAsyncProperty<T>, options: { readonly numRuns: number }): Promise<void> {
-  for (const seed of propertySeeds()) await fc.assert(property, { ...options, seed });
-}
-
 /** The seeds to run with, in order. */
 export function propertySeeds(): readonly number[] {
   const given = process.env.PROPERTY_SEED ?? '';
