@@ -20,6 +20,12 @@ export interface PromptOptions {
   readonly symbols?: string | undefined;
 }
 
+/** Where commands come from and answers go. */
+export interface PromptStreams {
+  readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly output: NodeJS.WritableStream & { readonly isTTY?: boolean };
+}
+
 const PROGRESS_AFTER_MS = 500;
 const HISTORY_LINES = 1000;
 const COMMAND_END = /[;\s]$/;
@@ -34,11 +40,15 @@ const OUTCOME_STATUS: Readonly<Record<Outcome, number | undefined>> = {
 };
 
 /** @returns the exit status @throws UsageError when the symbols cannot be read */
-export async function debugAtPrompt(timeline: Timeline, { commands, symbols }: PromptOptions): Promise<number> {
+export async function debugAtPrompt(
+  timeline: Timeline,
+  { commands, symbols }: PromptOptions,
+  streams: PromptStreams = { input: process.stdin, output: process.stdout },
+): Promise<number> {
   // `replay86 debug ... | head` is no failure.
   process.stdout.on('error', () => process.exit());
-  const isInteractive = commands === undefined && process.stdin.isTTY;
-  const prompt = new Prompt(timeline, isInteractive);
+  const isInteractive = commands === undefined && streams.input.isTTY === true;
+  const prompt = new Prompt(timeline, streams, isInteractive);
   if (symbols !== undefined) loadSymbols(prompt.debugger, symbols);
   if (commands !== undefined) return prompt.script(commandsOf(commands));
   return isInteractive ? prompt.interactive() : prompt.piped();
@@ -59,20 +69,22 @@ class Prompt {
 
   constructor(
     timeline: Timeline,
-    private readonly isInteractive: boolean,
+    private readonly streams: PromptStreams,
+    isInteractive: boolean,
   ) {
+    const { output } = streams;
     this.debugger = new Debugger(timeline, {
       disassemble,
       print: (line) => {
         this.progress.hide();
-        process.stdout.write(`${line}\n`);
+        output.write(`${line}\n`);
       },
       complain: (message) => {
         this.progress.hide();
-        if (this.isInteractive) process.stdout.write(`error: ${message}\n`);
+        if (isInteractive) output.write(`error: ${message}\n`);
         else process.stderr.write(`replay86: ${message}\n`);
       },
-      emphasize: process.stdout.isTTY ? pc.yellow : (text) => text,
+      emphasize: output.isTTY ? pc.yellow : (text) => text,
       readFile: (path) => readFileSync(path),
     });
   }
@@ -92,7 +104,7 @@ class Prompt {
   }
 
   async piped(): Promise<number> {
-    const input = createInterface({ input: process.stdin, terminal: false });
+    const input = createInterface({ input: this.streams.input, terminal: false });
     try {
       return await this.script(commandsFrom(input));
     } finally {
@@ -101,9 +113,11 @@ class Prompt {
   }
 
   async interactive(): Promise<number> {
+    const { output } = this.streams;
     const input = createInterface({
-      input: process.stdin,
-      output: process.stdout,
+      input: this.streams.input,
+      output,
+      terminal: true,
       historySize: HISTORY_LINES,
       removeHistoryDuplicates: true,
       completer: (line: string) => {
@@ -119,14 +133,14 @@ class Prompt {
     input.on('SIGINT', () => {
       if (this.travelling !== undefined) this.travelling.abort();
       else {
-        process.stdout.write('^C (quit leaves)\n');
+        output.write('^C (quit leaves)\n');
         input.write(null, { ctrl: true, name: 'u' });
         ask();
       }
     });
     await this.execute('info trace');
     await this.execute('where');
-    process.stdout.write('help shows the commands\n');
+    output.write('help shows the commands\n');
     ask();
     try {
       for await (const line of input) {
@@ -138,7 +152,7 @@ class Prompt {
         }
         ask();
       }
-      process.stdout.write('\n');
+      output.write('\n');
       return STATUS.ok;
     } finally {
       input.close();

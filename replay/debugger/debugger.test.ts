@@ -36,6 +36,24 @@ test('steps, in both directions, through the delivery of an interrupt', async ()
   ]);
 });
 
+test('steps over calls and out of them, in both directions', async () => {
+  const call = 'tick 62,378  0.000763782 s  0008:001001af  call 0x001005E1';
+  const behind = 'tick 113,582  0.000866190 s  0008:001001b4  call 0x0010061C';
+  await expectDialogue(new DebuggerUnderTest('disk'), [
+    ['goto 60%', 'tick 107,522  0.000854070 s  0008:001005e7  rol edx, 3'],
+    ['rfinish', call],
+    ['next', behind],
+    ['rnext', call],
+    ['step 3', 'tick 62,381  0.000763788 s  0008:001005e5  lodsw [esi]'],
+    ['finish', behind],
+    ['next 0', "error: '0' is no positive number"],
+  ]);
+  await expectDialogue(await timer('goto 300349'), [
+    ['finish', 'tick 300,354  0.005586757 s  0008:0010012c <wait+0x8>  jb short 0x00100124 <wait>'],
+    ['rn', 'tick 300,346  0.005586741 s  0008:00100125 <wait+0x1>  cmp dword ptr [0x100280], 0x3A'],
+  ]);
+});
+
 test('both ends of the recording', async () => {
   await expectDialogue(await timer(), [
     ['rs', 'the beginning of the recording', 'tick 0  0.000000000 s  0010:00100020  cli'],

@@ -2,7 +2,6 @@
  * Commands that show what is there: registers, memory, code, output.
  */
 import { grouped, plural } from '../cli/text.js';
-import { CpuView } from '../gdb/registers.js';
 import { CONSOLE_SOURCES } from '../timeline/console-log.js';
 import { type Command, countOf, requireNothing, valueOf, wordsOf } from './command.js';
 import { CommandError } from './command-error.js';
@@ -17,9 +16,6 @@ const STACK_ENTRIES = 8;
 const CONSOLE_LINES = 10;
 const COUNT_LIMIT = 65536;
 const BYTES_SHOWN = 8;
-/** D/B of a segment's attributes (engine/cpu/layout.ts). */
-const SEGMENT_ATTRIBUTES_OFFSET = 16;
-const BIG = 0x4000;
 
 export const LOOK_COMMANDS: readonly Command[] = [
   {
@@ -165,9 +161,8 @@ function memoryCommand(name: 'x' | 'xp', physical: boolean, help: string): Comma
 function stackLines(session: Session, count: number): string[] {
   const { view, timeline } = session;
   const { machine } = timeline;
-  const isBig = (Number(new CpuView(machine).cell('segment2', SEGMENT_ATTRIBUTES_OFFSET, 2)) & BIG) !== 0;
   const entryBytes = machine.registers.codeBits / 8;
-  const offsetMask = isBig ? 0xffff_ffff : 0xffff;
+  const offsetMask = machine.registers.stackBits === 32 ? 0xffff_ffff : 0xffff;
   const base = machine.registers.segmentBase('ss');
   const pointer = (name: 'esp' | 'ebp'): number => (base + ((machine.registers.get(name) & offsetMask) >>> 0)) >>> 0;
   const lines: string[] = [];

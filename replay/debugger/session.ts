@@ -31,7 +31,6 @@ export class Session {
   readonly queries: Queries;
   readonly symbols = new Symbols();
   readonly stops = new StopPoints();
-  readonly marks = new Map<string, number>();
   /** Signal and progress of the command under way. */
   travelOptions: TravelOptions = {};
   /** Registers where the timeline stood before, and where it stands. */
@@ -48,6 +47,10 @@ export class Session {
     this.registersBefore = this.registersNow;
   }
 
+  get marks(): Map<string, number> {
+    return this.timeline.marks;
+  }
+
   print(line: string): void {
     this.host.print(line);
   }
@@ -59,6 +62,7 @@ export class Session {
   async travel(direction: 'forward' | 'back', go: (options: TravelOptions) => Promise<Stop>): Promise<void> {
     const { timeline } = this;
     const startTick = timeline.tick;
+    timeline.conditions = this.stops.conditions;
     const stop = await this.interruptible(() => go(this.travelOptions));
     if (stop === 'interrupted' || stop.kind === 'interrupted') {
       if (direction === 'back') await timeline.seek(startTick);

@@ -1,6 +1,10 @@
 /**
  * Commands that go somewhere.
  */
+
+import type { TravelOptions } from '../timeline/history.js';
+import type { Stop } from '../timeline/stops.js';
+import type { Timeline } from '../timeline/timeline.js';
 import { type Command, countOf, requireNothing, wordsOf } from './command.js';
 import { CommandError } from './command-error.js';
 import { tickOfPlace } from './place.js';
@@ -26,6 +30,24 @@ export const TRAVEL_COMMANDS: readonly Command[] = [
       return session.travel('back', (options) => session.timeline.reverseStep(count, options));
     },
   },
+  stepsCommand(
+    ['next', 'n'],
+    'as step, but a call, an INT or a REP with all that it leads to is one step',
+    'forward',
+    (timeline, options) => timeline.stepOver(options),
+  ),
+  stepsCommand(['rnext', 'rn'], 'as back, but a call, an INT or a REP with all that it led to is one step', 'back', (timeline, options) =>
+    timeline.reverseStepOver(options),
+  ),
+  stepsCommand(
+    ['finish', 'f'],
+    'behind the return from this function or interrupt handler, or from the Nth around it',
+    'forward',
+    (timeline, options) => timeline.finish(options),
+  ),
+  stepsCommand(['rfinish', 'rf'], 'back to the call of this function, or to what interrupted', 'back', (timeline, options) =>
+    timeline.reverseFinish(options),
+  ),
   {
     names: ['continue', 'c'],
     operands: '',
@@ -33,7 +55,7 @@ export const TRAVEL_COMMANDS: readonly Command[] = [
     repeats: true,
     run: (session, operands) => {
       requireNothing(operands);
-      return session.travel('forward', (options) => session.timeline.forward(session.stops.conditions, options));
+      return session.travel('forward', (options) => session.timeline.continue(options));
     },
   },
   {
@@ -43,7 +65,7 @@ export const TRAVEL_COMMANDS: readonly Command[] = [
     repeats: true,
     run: (session, operands) => {
       requireNothing(operands);
-      return session.travel('back', (options) => session.timeline.backward(session.stops.conditions, options));
+      return session.travel('back', (options) => session.timeline.reverseContinue(options));
     },
   },
   {
@@ -72,3 +94,25 @@ export const TRAVEL_COMMANDS: readonly Command[] = [
     },
   },
 ];
+
+function stepsCommand(
+  names: readonly [string, ...string[]],
+  help: string,
+  direction: 'forward' | 'back',
+  once: (timeline: Timeline, options: TravelOptions) => Promise<Stop>,
+): Command {
+  return {
+    names,
+    operands: '[N]',
+    help,
+    repeats: true,
+    run: (session, operands) => {
+      const count = countOf(operands, 1);
+      return session.travel(direction, async (options) => {
+        let stop = await once(session.timeline, options);
+        for (let done = 1; done < count && stop.kind === 'stepped'; done++) stop = await once(session.timeline, options);
+        return stop;
+      });
+    },
+  };
+}
