@@ -41,9 +41,9 @@ const loadTable =
   (cpu, instruction) => {
     if (!instruction.memory) throw invalidOpcode();
     requireRing0(cpu);
-    const linear = cpu.linear(instruction.segment, instruction.offset, 6, false);
-    const limit = cpu.memory.read16(linear) & 0xffff;
-    const base = cpu.memory.read32((linear + 2) >>> 0) >>> 0;
+    const { segment, offset } = instruction;
+    const limit = cpu.memory.read16(cpu.linear(segment, offset, 2, false)) & 0xffff;
+    const base = cpu.memory.read32(cpu.linear(segment, (offset + 2) >>> 0, 4, false)) >>> 0;
     cpu.state.set32(register.base, instruction.operandSize === 16 ? base & 0x00ff_ffff : base);
     cpu.state.set32(register.limit, limit);
   };
@@ -55,10 +55,10 @@ const storeTable =
     const { memory, state } = cpu;
     const { segment, offset } = instruction;
     const baseBytes = state.longCode ? 8 : 4;
-    // Two accesses, each with an alignment of its own.
-    const linear = cpu.linear(segment, offset, state.longCode ? 2 : 2 + baseBytes, true);
+    // Two accesses, each with checks and an alignment of its own.
+    const linear = cpu.linear(segment, offset, 2, true);
     memory.probeWrite(linear, 2);
-    const base = state.longCode ? cpu.linear(segment, offset + 2, baseBytes, true) : (linear + 2) >>> 0;
+    const base = cpu.linear(segment, state.longCode ? offset + 2 : (offset + 2) >>> 0, baseBytes, true);
     memory.probeWrite(base, baseBytes);
     memory.write16(linear, state.get32(register.limit));
     memory.write32(base, state.get32(register.base));

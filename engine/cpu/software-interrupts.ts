@@ -8,14 +8,18 @@ import { deliver, type EventSource } from './interrupts.js';
 import { readRegister } from './operands.js';
 import { EFLAG } from './state.js';
 
+/** Two operands, each with checks of its own. */
 function bound(cpu: Cpu, instruction: HostInstruction): void {
   if (!instruction.memory) throw invalidOpcode();
   const bits = instruction.operandSize;
-  const linear = cpu.linear(instruction.segment, instruction.offset, bits >>> 2, false);
+  const bytes = bits >>> 3;
   const signed = (value: number): number => (bits === 16 ? (value << 16) >> 16 : value | 0);
-  const read = (at: number): number => signed(bits === 16 ? cpu.memory.read16(at >>> 0) : cpu.memory.read32(at >>> 0));
-  const lower = read(linear);
-  const upper = read(linear + (bits >>> 3));
+  const read = (offset: number): number => {
+    const linear = cpu.linear(instruction.segment, offset, bytes, false);
+    return signed(bits === 16 ? cpu.memory.read16(linear) : cpu.memory.read32(linear));
+  };
+  const lower = read(instruction.offset);
+  const upper = read((instruction.offset + bytes) >>> 0);
   const index = signed(readRegister(cpu.state, instruction.reg, bits));
   if (index < lower || index > upper) throw new GuestException(VECTOR.boundRange);
 }

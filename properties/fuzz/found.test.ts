@@ -200,6 +200,38 @@ const FOUND: readonly (readonly [what: string, CaseText])[] = [
     },
   ],
   [
+    'BOUND faults for a missing page of the lower bound before the upper one leaves the segment',
+    {
+      arena: 'user',
+      bits: 16,
+      state: {
+        eip: '0xf40',
+        esi: '0xfffe',
+      },
+      memory: {
+        'code+0x40': '62 64 ff',
+      },
+      codeBytes: 3,
+      tickLimit: 8,
+    },
+  ],
+  [
+    'SGDT faults for a missing page of the limit before the base leaves the segment',
+    {
+      arena: 'user',
+      bits: 16,
+      state: {
+        eip: '0xf40',
+        edi: '0xfffc',
+      },
+      memory: {
+        'code+0x40': '0f 01 05',
+      },
+      codeBytes: 3,
+      tickLimit: 8,
+    },
+  ],
+  [
     'SWAPGS is privileged',
     {
       arena: 'user',
