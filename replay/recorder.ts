@@ -18,14 +18,16 @@ export class Recorder {
   private ownStop = false;
   private failure: unknown;
 
-  /** The machine must be fresh: a trace starts at tick 0. Takes over `machine.onInterrupt`. */
+  /** The trace has everything up to where the machine is: it is fresh, or goes on from a recorded run. Takes over `machine.onInterrupt`. */
   constructor(
     private readonly machine: MachineLike,
     private readonly writer: TraceWriter,
     private readonly digestIntervalTicks: number = DIGEST_INTERVAL_TICKS,
   ) {
-    if (machine.tick !== 0 || machine.nowNs !== 0) throw new Error(`a recording starts at tick 0, this machine is at tick ${machine.tick}`);
-    this.nextDigestTick = digestIntervalTicks;
+    const { tick, ns } = writer.coveredTo;
+    if (machine.tick !== tick || machine.nowNs !== ns)
+      throw new Error(`the recording starts at tick ${tick}, this machine is at tick ${machine.tick}`);
+    this.nextDigestTick = (Math.floor(tick / digestIntervalTicks) + 1) * digestIntervalTicks;
     machine.onInterrupt = (accepted) => this.interrupt(accepted);
   }
 

@@ -6,7 +6,8 @@
  * A page version belongs to the tick of the checkpoint that stored it and holds from there on until the next version.
  */
 import type { MachineState } from '../../engine/index.js';
-import { type PageId, PageStore, ZERO_PAGE } from './page-store.js';
+import type { StoredCheckpoint } from './checkpoint-file.js';
+import { type PageId, type PageSource, PageStore, ZERO_PAGE } from './page-store.js';
 
 export interface Checkpoint {
   readonly tick: number;
@@ -20,6 +21,28 @@ export interface Checkpoint {
   readonly frames: Uint32Array;
 }
 
+class Entry implements Checkpoint {
+  readonly tick: number;
+  readonly inputCount: number;
+  readonly midRepeat: boolean;
+
+  /** @param readState for one that is in a file: its state is read when it is wanted, and not kept */
+  constructor(
+    point: Pick<Checkpoint, 'tick' | 'inputCount' | 'midRepeat'>,
+    public frames: Uint32Array,
+    private readonly readState: () => MachineState,
+    readonly inMemory: boolean,
+  ) {
+    this.tick = point.tick;
+    this.inputCount = point.inputCount;
+    this.midRepeat = point.midRepeat;
+  }
+
+  get state(): MachineState {
+    return this.readState();
+  }
+}
+
 interface Version {
   tick: number;
   readonly page: PageId;
@@ -29,7 +52,8 @@ interface Version {
 const STATE_BYTES = 16 * 1024;
 
 export class Checkpoints {
-  private readonly list: Checkpoint[] = [];
+  private readonly list: Entry[] = [];
+  private statesInMemory = 0;
   private readonly versions = new Map<number, Version[]>();
   private readonly pages = new PageStore();
 
@@ -37,7 +61,7 @@ export class Checkpoints {
     return this.list;
   }
   get usedBytes(): number {
-    return this.pages.usedBytes + this.list.length * STATE_BYTES;
+    return this.pages.usedBytes + this.statesInMemory * STATE_BYTES;
   }
 
   /** Position of the last checkpoint at or before a tick; -1 for none. */
@@ -66,14 +90,44 @@ export class Checkpoints {
       if (versions.length === 0) this.versions.set(frame, versions);
       versions.splice(versionIndex(versions, tick) + 1, 0, { tick, page: this.pages.add(read(frame)) });
     }
-    const checkpoint = { ...point, frames: sorted };
+    const { state } = point;
+    const checkpoint = new Entry(point, sorted, () => state, true);
     this.list.splice(index + 1, 0, checkpoint);
+    this.statesInMemory++;
     return checkpoint;
+  }
+
+  /** Adds all that are in a file, behind those that there are. */
+  adopt(file: PageSource, stored: readonly StoredCheckpoint[]): void {
+    this.pages.attach(file);
+    for (const { frames, pages, readState, ...point } of stored) {
+      frames.forEach((frame, index) => {
+        const page = pages[index] as number;
+        const versions = this.versions.get(frame) ?? [];
+        if (versions.length === 0) this.versions.set(frame, versions);
+        versions.push({ tick: point.tick, page: page < 0 ? ZERO_PAGE : this.pages.inFile(page) });
+      });
+      this.list.push(new Entry(point, frames, readState, false));
+    }
+  }
+
+  /** Drops all but the first. */
+  keepFirst(): void {
+    const firstTick = this.list[0]?.tick;
+    for (const [frame, versions] of this.versions) {
+      for (const { tick, page } of versions) if (tick !== firstTick) this.pages.drop(page);
+      this.versions.set(
+        frame,
+        versions.filter(({ tick }) => tick === firstTick),
+      );
+    }
+    this.list.length = 1;
+    this.statesInMemory = 1;
   }
 
   /** Drops a checkpoint; what was written before it counts to the next one from now on. */
   remove(index: number): void {
-    const removed = this.list[index] as Checkpoint;
+    const removed = this.list[index] as Entry;
     const next = this.list[index + 1];
     if (index === 0 || next === undefined) throw new Error('the first and the last checkpoint stay');
     const merged: number[] = [];
@@ -90,18 +144,25 @@ export class Checkpoints {
       }
     }
     this.list.splice(index, 1);
+    if (removed.inMemory) this.statesInMemory--;
     if (merged.length > 0) {
       const frames = new Uint32Array(next.frames.length + merged.length);
       frames.set(next.frames);
       frames.set(merged, next.frames.length);
-      this.list[index] = { ...next, frames: frames.sort() };
+      next.frames = frames.sort();
     }
   }
 
   /** Contents of a frame at a checkpoint. */
   contents(frame: number, tick: number): Uint8Array {
+    return this.stored(frame, tick) ?? this.pages.page(ZERO_PAGE);
+  }
+
+  /** The same; undefined for a frame of zeros. */
+  stored(frame: number, tick: number): Uint8Array | undefined {
     const versions = this.versions.get(frame) ?? [];
-    return this.pages.page(versions[versionIndex(versions, tick)]?.page ?? ZERO_PAGE);
+    const page = versions[versionIndex(versions, tick)]?.page ?? ZERO_PAGE;
+    return page === ZERO_PAGE ? undefined : this.pages.page(page);
   }
 
   /** Frames whose contents at two checkpoints may differ. */

@@ -2,6 +2,7 @@
  * Everything the guest has sent to its consoles, with the tick of each byte: collected once as the run is first gone
  * through, looked up ever after.
  */
+import type { PlainValue } from '../../traces/index.js';
 import { firstAtOrAfter } from './playback.js';
 
 export type ConsoleSource = 'serial0' | 'serial1' | 'debug';
@@ -38,6 +39,28 @@ export class ConsoleLog {
   /** The machine is at another place: what was sent before this tick has been sent. */
   moveTo(tick: number): void {
     for (const channel of Object.values(this.channels)) channel.cursor = firstAtOrAfter(channel.ticks, tick);
+  }
+
+  /** Plain data: everything that is known. */
+  save(): PlainValue {
+    return CONSOLE_SOURCES.map((source) => {
+      const { ticks, bytes } = this.channels[source];
+      return { ticks: new Uint8Array(Float64Array.from(ticks).buffer), bytes: Uint8Array.from(bytes) };
+    });
+  }
+
+  /** @throws Error when it is not what `save` gave */
+  restore(saved: PlainValue): void {
+    CONSOLE_SOURCES.forEach((source, index) => {
+      const { ticks, bytes } = (saved as readonly { ticks: Uint8Array; bytes: Uint8Array }[])[index] as {
+        ticks: Uint8Array;
+        bytes: Uint8Array;
+      };
+      if (ticks.length !== bytes.length * 8) throw new Error('a console without its ticks');
+      const channel = this.channels[source];
+      for (const tick of new Float64Array(ticks.slice().buffer)) channel.ticks.push(tick);
+      for (const byte of bytes) channel.bytes.push(byte);
+    });
   }
 
   /** What had been sent before a tick, as far as the run has been gone through. Latin-1. */

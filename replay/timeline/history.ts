@@ -5,7 +5,8 @@
  * other one goes, so that going back costs the same everywhere. Close behind the place somebody looks at stand some more,
  * at distances that shrink by a factor each: the next step back starts close by. They go when the place changes.
  */
-import type { FrameTracker, Machine } from '../../engine/index.js';
+import { type FrameTracker, type Machine, StateError } from '../../engine/index.js';
+import { type CheckpointFile, CheckpointFileError, type RunIdentity, writeCheckpointFile } from './checkpoint-file.js';
 import { type Checkpoint, Checkpoints } from './checkpoints.js';
 import { ConsoleLog, type ConsoleSource } from './console-log.js';
 import { Observer } from './observer.js';
@@ -48,6 +49,8 @@ export class History {
   private readonly dirty = new Set<number>();
   /** So far the run has been gone through. */
   private exploredTick = 0;
+  /** Told what one should know of, but need not care about. */
+  onNote: ((text: string) => void) | undefined;
   /** Ticks of the passing checkpoints. */
   private passing: number[] = [];
 
@@ -74,6 +77,10 @@ export class History {
   }
   get endTick(): number {
     return this.playback.endTick;
+  }
+  /** So far the run is known: its checkpoints, its output. */
+  get exploredTo(): number {
+    return this.exploredTick;
   }
 
   /** @throws DivergenceError */
@@ -112,9 +119,39 @@ export class History {
     return { startTick: (all[index] as Checkpoint).tick, frames: all[index + 1]?.frames };
   }
 
+  /** Takes over what is known of the run from a file. The machine is at tick 0. @throws CheckpointFileError */
+  adopt(file: CheckpointFile): void {
+    const { exploredTick, spacingTicks, console } = file.exploration;
+    try {
+      this.console.restore(console);
+    } catch {
+      throw new CheckpointFileError('it is damaged');
+    }
+    this.checkpoints.adopt(file, file.checkpoints());
+    this.exploredTick = Math.min(exploredTick, this.endTick);
+    this.spacingTicks = Math.max(this.spacingTicks, spacingTicks);
+  }
+
+  /** Writes down what is known of the run. @throws what the file system says */
+  keep(path: string, identity: RunIdentity): void {
+    this.dropPassing(Number.NEGATIVE_INFINITY);
+    const { exploredTick, spacingTicks } = this;
+    writeCheckpointFile(path, identity, { exploredTick, spacingTicks, console: this.console.save() }, this.checkpoints);
+  }
+
+  /** Checkpoints cannot be read: everything but the beginning is found anew. */
+  private startOver(): void {
+    const { checkpoints, machine } = this;
+    checkpoints.keepFirst();
+    this.passing = [];
+    this.exploredTick = 0;
+    const frames = Array.from({ length: machine.frameCount }, (_, frame) => frame);
+    this.putBack(checkpoints.all[0] as Checkpoint, frames);
+  }
+
   /** Puts the machine to a checkpoint if that is shorter than going on from where it is. */
   goBackFor(target: number): void {
-    const { checkpoints, machine } = this;
+    const { checkpoints } = this;
     const checkpoint = checkpoints.all[checkpoints.indexAt(target)];
     if (checkpoint === undefined) throw new Error('there is no first checkpoint');
     const { tick } = this;
@@ -123,6 +160,17 @@ export class History {
     const frames = checkpoints.framesBetween(this.baseTick, checkpoint.tick);
     this.takeDirty();
     for (const frame of this.dirty) frames.add(frame);
+    try {
+      this.putBack(checkpoint, frames);
+    } catch (error) {
+      if (!(error instanceof CheckpointFileError || error instanceof StateError)) throw error;
+      this.onNote?.(`kept checkpoints cannot be used: ${error.message}`);
+      this.startOver();
+    }
+  }
+
+  private putBack(checkpoint: Checkpoint, frames: Iterable<number>): void {
+    const { checkpoints, machine } = this;
     this.playback.rewind(
       checkpoint.state,
       checkpoint.inputCount,

@@ -4,6 +4,13 @@
  */
 export const PAGE_BYTES = 4096;
 const SLAB_PAGES = 256;
+/** Pages from here on are in a file. */
+const FILE_PAGES: PageId = 2 ** 32;
+
+/** Where pages are that are read when they are wanted. */
+export interface PageSource {
+  readPage(page: number): Uint8Array;
+}
 
 /** Names a stored page. */
 export type PageId = number;
@@ -15,10 +22,21 @@ export class PageStore {
   private readonly free: PageId[] = [];
   private readonly zero = new Uint8Array(PAGE_BYTES);
   private used = 0;
+  private source: PageSource | undefined;
 
   /** Bytes of the pages kept. */
   get usedBytes(): number {
     return this.used * PAGE_BYTES;
+  }
+
+  /** The pages of a file can be named from now on. */
+  attach(source: PageSource): void {
+    this.source = source;
+  }
+
+  /** Names a page of the file; takes no memory. */
+  inFile(page: number): PageId {
+    return FILE_PAGES + page;
   }
 
   /** Keeps a copy. */
@@ -33,13 +51,14 @@ export class PageStore {
   /** A view; only for reading, until the page is dropped. */
   page(id: PageId): Uint8Array {
     if (id === ZERO_PAGE) return this.zero;
+    if (id >= FILE_PAGES) return (this.source as PageSource).readPage(id - FILE_PAGES);
     const slab = this.slabs[Math.floor(id / SLAB_PAGES)] as Uint8Array;
     const at = (id % SLAB_PAGES) * PAGE_BYTES;
     return slab.subarray(at, at + PAGE_BYTES);
   }
 
   drop(id: PageId): void {
-    if (id === ZERO_PAGE) return;
+    if (id === ZERO_PAGE || id >= FILE_PAGES) return;
     this.used--;
     this.free.push(id);
   }

@@ -5,14 +5,16 @@
  * Going back is going forward: from a checkpoint, through the stretch before the present place, noting what is met; the last
  * of it is where one wanted to go. Stretches in which nothing can have been met are left out.
  */
-import type { Machine } from '../../engine/index.js';
-import type { Trace } from '../../traces/index.js';
+import type { Changes, Machine, MachineConfig } from '../../engine/index.js';
+import type { Trace, TraceSink } from '../../traces/index.js';
 import { buildMachine } from '../build-machine.js';
 import { requireReplayable } from '../compatibility.js';
 import { TraceImages } from '../images.js';
 import { configOfTrace } from '../machine-setup.js';
+import { type Fork, forkMachine } from './fork.js';
 import { finish, reverseFinish, reverseStepOver, stepOver } from './frames.js';
 import { History, type HistoryOptions, type TravelOptions } from './history.js';
+import { KeptCheckpoints } from './kept-checkpoints.js';
 import { PAGE_BYTES } from './page-store.js';
 import { firstAtOrAfter } from './playback.js';
 import { StopList } from './stop-list.js';
@@ -21,19 +23,38 @@ import { type Hit, isInFront, type Stop, type StopCondition } from './stops.js';
 export interface TimelineOptions extends HistoryOptions {
   /** A folder where images are looked for first, by their file name or their sha256. */
   readonly imagesDirectory?: string | undefined;
+  /** Where checkpoints are kept from one opening to the next; see `keepCheckpoints`. */
+  readonly checkpointsPath?: string | undefined;
+  /** Told of what one need not care about: kept checkpoints that cannot be used. */
+  readonly onNote?: ((text: string) => void) | undefined;
 }
+
+/** Where the checkpoints of a trace are kept, unless somebody wants them elsewhere. */
+export const checkpointsBeside = (tracePath: string): string => `${tracePath}.checkpoints`;
 
 /** @throws TraceError when an image is missing or has changed, or the trace is from a later version. */
 export function openTimeline(trace: Trace, options: TimelineOptions = {}): Timeline {
   requireReplayable(trace.header.engineVersion);
   const images = new TraceImages(trace, options.imagesDirectory);
   try {
-    const machine = buildMachine(configOfTrace(trace.header, images, 'auto'));
-    return new Timeline(trace, new History(machine, trace, options), () => images.close());
+    const config = configOfTrace(trace.header, images, 'auto');
+    const history = new History(buildMachine(config), trace, options);
+    history.onNote = options.onNote;
+    const kept = new KeptCheckpoints(trace, options.checkpointsPath);
+    kept.openFor(history);
+    // Disks stay open: the guest reads them as it goes.
+    return new Timeline(trace, history, { config, images, kept });
   } catch (error) {
     images.close();
     throw error;
   }
+}
+
+/** What a timeline of a trace has at hand besides. */
+interface Resources {
+  readonly config: MachineConfig;
+  readonly images: TraceImages;
+  readonly kept: KeptCheckpoints;
 }
 
 export class Timeline {
@@ -46,12 +67,33 @@ export class Timeline {
   constructor(
     readonly trace: Trace,
     readonly history: History,
-    private readonly onClose: () => void = () => {},
+    private readonly resources?: Resources | undefined,
   ) {}
 
-  /** Gives back the files of disks and CDs, which the guest reads as it goes. */
+  /**
+   * Keeps what is known of the run for the next opening, in the file that `checkpointsPath` names, if anything has been
+   * found out since.
+   * @throws TraceError when the file cannot be written
+   */
+  keepCheckpoints(): void {
+    this.resources?.kept.write(this.history);
+  }
+
+  /** Closes files; the timeline cannot be used any more. */
   close(): void {
-    this.onClose();
+    this.resources?.kept.close();
+    this.resources?.images.close();
+  }
+
+  /**
+   * Leaves the recording: a machine of its own, as it was at a tick, which goes on alive with the changes made to it. With
+   * `to` it is recorded: the trace has the recorded run up to there, then the changes as an input, then what happens. The
+   * timeline stays as it is, at that tick.
+   */
+  async fork(tick: number, changes: Changes = {}, to?: string | TraceSink): Promise<Fork> {
+    if (this.resources === undefined) throw new Error('this timeline has no configuration to fork from');
+    await this.seek(tick);
+    return forkMachine(this.trace, this.machine, this.resources.config, changes, to);
   }
 
   /** Only for looking at: registers, memory, screen. */
