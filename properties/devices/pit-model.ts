@@ -2,7 +2,7 @@
  * The 8254 pulse by pulse (Intel 82C54 data sheet, order 231244, "Mode Definitions"), with port 61h around counter 2.
  * Power-on leaves everything undefined; here it is mode 0, waiting for a count.
  */
-import { DeviceModel, periodsNs } from './device-model.js';
+import { DeviceModel } from './device-model.js';
 
 const FREQUENCY_HZ = 1_193_182;
 
@@ -168,14 +168,31 @@ class Counter {
 export class PitModel extends DeviceModel {
   private readonly counters = [new Counter(true), new Counter(true), new Counter(false)] as const;
   private pulses = 0;
+  /** The exact moment of the next pulse: whole nanoseconds and what is over, in parts of FREQUENCY_HZ. */
+  private wholeNs = 0;
+  private parts = 0;
   private portB = 0;
 
+  constructor() {
+    super();
+    this.onePulseOn();
+  }
+
+  private onePulseOn(): void {
+    this.wholeNs += Math.floor(1_000_000_000 / FREQUENCY_HZ);
+    this.parts += 1_000_000_000 % FREQUENCY_HZ;
+    if (this.parts < FREQUENCY_HZ) return;
+    this.parts -= FREQUENCY_HZ;
+    this.wholeNs++;
+  }
+
   protected override nextNs(): number {
-    return periodsNs(this.pulses + 1, FREQUENCY_HZ);
+    return this.parts === 0 ? this.wholeNs : this.wholeNs + 1;
   }
 
   protected override happens(): void {
     this.pulses++;
+    this.onePulseOn();
     for (const counter of this.counters) counter.pulse();
     this.drive('irq0', this.counters[0].out);
   }

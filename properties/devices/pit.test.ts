@@ -21,6 +21,8 @@ const pause = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: 0, max: 12 * PULSE_NS }) },
   { weight: 3, arbitrary: fc.integer({ min: 0, max: 300 * PULSE_NS }) },
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 20_000 * PULSE_NS }) },
+  // Once around, in binary: what has fired must not do so again.
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 10 }).map((more) => (65_536 + more) * PULSE_NS) },
 );
 
 /** Of latches that nobody has read in between only the first counts. */
