@@ -2,8 +2,8 @@
  * Has several scanners look through stretches at once, each taking the next as it comes free, until what is wanted has been
  * found. What one finds depends on nobody else: the answer is that of a single scanner.
  */
-import type { Question } from './question.js';
-import type { Found, Quota, Scanner, Stretch } from './scanner.js';
+import type { Found, Question } from './question.js';
+import type { Quota, Scanner, Stretch } from './scanner.js';
 
 export interface GatherOptions {
   readonly signal?: AbortSignal | undefined;

@@ -9,12 +9,12 @@ import { History } from '../history.js';
 import { Timeline } from '../timeline.js';
 import { Queries } from './queries.js';
 import type { MemoryAccess } from './results.js';
-import { type BruteForce, bruteForce, machineOf, type SeenAccess } from './test-brute-force.js';
+import { type BruteForce, bruteForce, machineOf, type SeenAccess, type SeenExecution } from './test-brute-force.js';
 
 const CORPUS = new URL('../../../traces/corpus/', import.meta.url);
 const traces = readdirSync(CORPUS).filter((name) => name.endsWith('.trace'));
 /** Ticks of a trace that are looked at one by one. */
-const LIMIT_TICKS = 4000;
+const LIMIT_TICKS = 3000;
 
 const overlaps = (one: SeenAccess, physical: number, bytes: number): boolean =>
   one.physical < physical + bytes && physical < one.physical + one.before.length;
@@ -115,5 +115,27 @@ describe.each(traces)('%s', (name) => {
       }),
       { seed: 20261122, numRuns: 8 },
     );
+  });
+
+  test('calls', async () => {
+    const { endTick: toTick, executions } = seen;
+    // E8: a near call; what follows it, without an interrupt between, begins a function.
+    const functions = executions.filter((one, i) => executions[i - 1]?.bytes[0] === 0xe8 && executions[i - 1]?.tick === one.tick - 1);
+    for (const ip of [...new Set(functions.map((one) => one.ip))].slice(0, 4)) {
+      const { items } = await queries.calls(ip, { toTick });
+      const entered = executions.filter((one) => one.ip === ip);
+      expect(items.map(({ tick }) => tick)).toEqual(entered.map(({ tick }) => tick));
+      items.forEach((call, i) => {
+        const entry = entered[i] as SeenExecution;
+        const view = new DataView(entry.stackTop.buffer);
+        const offset = entry.codeBits === 32 ? view.getUint32(0, true) : view.getUint16(0, true);
+        expect(call.returnAddress).toBe((entry.codeBase + offset) >>> 0);
+        // The stack as it was says who comes back: nobody else can stand there with as much of it.
+        const back = executions.find(
+          (one) => one.tick > entry.tick && one.ip === call.returnAddress && one.esp > entry.esp && one.esp <= entry.esp + 64,
+        );
+        expect([call.returnTick, call.returnValue], `called at ${entry.tick}`).toEqual([back?.tick, back?.eax]);
+      });
+    }
   });
 });

@@ -10,8 +10,9 @@ import { PAGE_BYTES } from '../page-store.js';
 import { firstAtOrAfter } from '../playback.js';
 import type { Timeline } from '../timeline.js';
 import { gather } from './gather.js';
+import { PendingCalls } from './pending-calls.js';
 import type { AccessKind, Answer, Question } from './question.js';
-import type { Execution, Findings, InputRecord, InterruptEvent, MemoryAccess } from './results.js';
+import type { Call, Execution, Findings, InputRecord, InterruptEvent, Landing, MemoryAccess } from './results.js';
 import { type Scanner, type Stretch, StretchScanner } from './scanner.js';
 import { type Address, type Piece, piecesOf, QueryError } from './target.js';
 import { type TraceLocation, WorkerScanner } from './worker-scanner.js';
@@ -42,6 +43,8 @@ export interface QueriesOptions extends TraceLocation {
 const DEFAULT_LIMIT = 10_000;
 /** So many stretches are done before a thread has come up. */
 const STRETCHES_FOR_WORKERS = 16;
+/** Looked through at once for the returns of calls. */
+const STRETCHES_PER_BATCH = 8;
 
 export class Queries {
   private readonly local: StretchScanner;
@@ -83,8 +86,37 @@ export class Queries {
 
   /** When the instruction at a linear address was executed, in whatever address space. */
   async executions(linear: number, options: ListOptions = {}): Promise<Findings<Execution>> {
-    if (!Number.isInteger(linear) || linear < 0 || linear > 0xffff_ffff) throw new QueryError(`${linear} is no linear address`);
-    return this.find({ kind: 'executions', address: linear }, options);
+    return this.find({ kind: 'executions', address: requireLinear(linear) }, options);
+  }
+
+  /** Near calls of the function at a linear address, with what they returned. */
+  async calls(linear: number, options: ListOptions = {}): Promise<Findings<Call>> {
+    const { toTick = this.timeline.endTick, signal } = options;
+    const { items, more } = await this.find({ kind: 'entries', address: requireLinear(linear) }, options);
+    const pending = new PendingCalls(items);
+    const question: Question = { kind: 'landings', addresses: pending.returnAddresses };
+    return this.visiting(async () => {
+      const stretches = this.stretches(question, items[0]?.tick ?? toTick, Math.min(toTick, this.timeline.endTick));
+      try {
+        while (stretches.length > 0) {
+          // While nothing is under way, time is passed over.
+          const skipped = stretches.findIndex(({ endTick }) => pending.open || pending.nextTick < endTick);
+          if (skipped < 0) break;
+          const batch = stretches.splice(0, skipped + STRETCHES_PER_BATCH).slice(skipped);
+          const landings = await gather(
+            () => this.scanners(),
+            question,
+            batch,
+            { limit: Number.POSITIVE_INFINITY, end: 'first' },
+            { signal },
+          );
+          pending.pass(landings as Landing[], batch.at(-1)?.endTick ?? toTick);
+        }
+        return { items: pending.calls, more };
+      } finally {
+        this.quiet();
+      }
+    });
   }
 
   /** External interrupts that were accepted. */
@@ -125,7 +157,7 @@ export class Queries {
         const more = items.length > limit;
         return { items: end === 'first' ? items.slice(0, limit) : items.slice(-limit), more };
       } finally {
-        for (const scanner of this.scanners()) scanner.close();
+        this.quiet();
       }
     });
   }
@@ -133,6 +165,10 @@ export class Queries {
   /** A thread that has died is left out: the others do its part. */
   private scanners(): Scanner[] {
     return [this.local, ...(this.workers ?? []).filter(({ ready }) => ready)];
+  }
+
+  private quiet(): void {
+    for (const scanner of this.scanners()) scanner.close();
   }
 
   private startWorkers(): void {
@@ -169,6 +205,12 @@ export class Queries {
     }
     return stretches.reverse();
   }
+}
+
+/** @throws QueryError */
+function requireLinear(address: number): number {
+  if (Number.isInteger(address) && address >= 0 && address <= 0xffff_ffff) return address;
+  throw new QueryError(`${address} is no linear address`);
 }
 
 /** Whether one of these frames holds part of a piece. `undefined`: any may. */

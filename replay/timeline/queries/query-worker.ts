@@ -6,8 +6,8 @@ import { openTraceFile } from '../../../traces/index.js';
 import { buildMachine } from '../../build-machine.js';
 import { TraceImages } from '../../images.js';
 import { configOfTrace } from '../../machine-setup.js';
-import type { Question } from './question.js';
-import { type Found, type Quota, type Stretch, StretchScanner } from './scanner.js';
+import type { Found, Question } from './question.js';
+import { type Quota, type Stretch, StretchScanner } from './scanner.js';
 import { type Beginning, StretchPlayer } from './stretch-player.js';
 
 export type Request =

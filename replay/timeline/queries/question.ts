@@ -5,16 +5,24 @@ import type { Machine } from '../../../engine/index.js';
 import { PAGE_BYTES } from '../page-store.js';
 import { firstAtOrAfter, type TimelineEvents } from '../playback.js';
 import type { Hit, StopCondition } from '../stops.js';
-import type { Execution, MemoryAccess, Place } from './results.js';
+import type { Entry, Execution, Landing, MemoryAccess, Place } from './results.js';
 import type { Piece } from './target.js';
 
 export type AccessKind = 'read' | 'write' | 'access';
 
 export type Question =
   | { readonly kind: 'accesses'; readonly pieces: readonly Piece[]; readonly access: AccessKind }
-  | { readonly kind: 'executions'; readonly address: number };
+  | { readonly kind: 'executions' | 'entries'; readonly address: number }
+  | { readonly kind: 'landings'; readonly addresses: readonly number[] };
 
-export type Answer<Q extends Question> = Q extends { kind: 'accesses' } ? MemoryAccess : Execution;
+interface Answers {
+  readonly accesses: MemoryAccess;
+  readonly executions: Execution;
+  readonly entries: Entry;
+  readonly landings: Landing;
+}
+export type Answer<Q extends Question> = Answers[Q['kind']];
+export type Found = Answers[Question['kind']];
 
 export interface Collector<T> {
   readonly conditions: readonly StopCondition[];
@@ -24,10 +32,17 @@ export interface Collector<T> {
   answer(hit: Hit): T;
 }
 
-export function collectorFor(question: Question, machine: Machine, events: TimelineEvents): Collector<MemoryAccess | Execution> {
-  return question.kind === 'accesses'
-    ? new AccessCollector(question.pieces, question.access, machine, events)
-    : executionCollector(question.address, machine);
+export function collectorFor(question: Question, machine: Machine, events: TimelineEvents): Collector<Found> {
+  switch (question.kind) {
+    case 'accesses':
+      return new AccessCollector(question.pieces, question.access, machine, events);
+    case 'executions':
+      return executionCollector([question.address], (tick) => executionOf(machine, tick));
+    case 'entries':
+      return executionCollector([question.address], (tick) => ({ ...executionOf(machine, tick), returnAddress: returnAddress(machine) }));
+    case 'landings':
+      return executionCollector(question.addresses, (tick) => ({ ...executionOf(machine, tick), eax: machine.registers.get('eax') }));
+  }
 }
 
 export function placeOf(machine: Machine, tick: number): Place {
@@ -42,11 +57,23 @@ export function placeOf(machine: Machine, tick: number): Place {
   };
 }
 
-function executionCollector(address: number, machine: Machine): Collector<Execution> {
+const executionOf = (machine: Machine, tick: number): Execution => ({ ...placeOf(machine, tick), esp: machine.registers.get('esp') });
+
+/** Where a near call has come from, before the first instruction of what it called. */
+function returnAddress(machine: Machine): number {
+  const { registers } = machine;
+  const wide = registers.codeBits === 32;
+  const pointer = registers.stackBits === 32 ? registers.get('esp') : registers.get('esp') & 0xffff;
+  const top = machine.peekLinear((registers.segmentBase('ss') + pointer) >>> 0, wide ? 4 : 2);
+  const offset = top.reduceRight((value, byte) => value * 256 + byte, 0);
+  return (registers.segmentBase('cs') + offset) >>> 0;
+}
+
+function executionCollector<T>(addresses: readonly number[], answer: (tick: number) => T): Collector<T> {
   return {
-    conditions: [{ kind: 'breakpoint', address }],
+    conditions: addresses.map((address) => ({ kind: 'breakpoint', address })),
     begin() {},
-    answer: ({ tick }) => ({ ...placeOf(machine, tick), esp: machine.registers.get('esp') }),
+    answer: ({ tick }) => answer(tick),
   };
 }
 

@@ -40,10 +40,19 @@ export interface Execution extends Place {
   readonly esp: number;
 }
 
-export interface Call extends Execution {
-  /** Linear address that the function returns to, as it found it on the stack. */
+/** The beginning of a function. */
+export interface Entry extends Execution {
+  /** Linear address that it returns to, as it found it on the stack: that of a near call. */
   readonly returnAddress: number;
-  /** The moment behind its return; undefined when it did not return within the ticks looked at. */
+}
+
+/** The instruction behind a call was about to be executed. */
+export interface Landing extends Execution {
+  readonly eax: number;
+}
+
+export interface Call extends Entry {
+  /** When the instruction behind the call was about to be executed; undefined when that was not within the ticks looked at. */
   readonly returnTick: number | undefined;
   /** EAX then. */
   readonly returnValue: number | undefined;

@@ -6,10 +6,7 @@ import type { Machine } from '../../../engine/index.js';
 import type { Observer } from '../observer.js';
 import type { TimelineEvents } from '../playback.js';
 import type { Hit } from '../stops.js';
-import { type Collector, collectorFor, type Question } from './question.js';
-import type { Execution, MemoryAccess } from './results.js';
-
-export type Found = MemoryAccess | Execution;
+import { type Collector, collectorFor, type Found, type Question } from './question.js';
 
 /** From one checkpoint to another, of which only the ticks from `fromTick` on and before `toTick` count. */
 export interface Stretch {

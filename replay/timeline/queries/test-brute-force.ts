@@ -25,6 +25,14 @@ export interface SeenExecution {
   readonly tick: number;
   readonly ip: number;
   readonly esp: number;
+  readonly eax: number;
+  readonly privilege: number;
+  /** The instruction. */
+  readonly bytes: Uint8Array;
+  /** Four bytes. */
+  readonly stackTop: Uint8Array;
+  readonly codeBits: 16 | 32;
+  readonly codeBase: number;
 }
 
 export interface BruteForce {
@@ -43,6 +51,15 @@ export function machineOf(trace: Trace, tier: 'auto' | 'step'): Machine {
 }
 
 const ipOf = ({ registers }: Machine): number => (registers.segmentBase('cs') + registers.get('eip')) >>> 0;
+
+function executionOf(machine: Machine, tick: number, ip: number, bytes: Uint8Array): SeenExecution {
+  const { registers } = machine;
+  const esp = registers.get('esp');
+  const sp = registers.stackBits === 32 ? esp : esp & 0xffff;
+  const stackTop = machine.peekLinear((registers.segmentBase('ss') + sp) >>> 0, 4).slice();
+  const { codeBits, privilege } = registers;
+  return { tick, ip, esp, eax: registers.get('eax'), privilege, bytes, stackTop, codeBits, codeBase: registers.segmentBase('cs') };
+}
 
 /** @throws when memory has changed where no write was heard of */
 export function bruteForce(trace: Trace, limitTicks: number): BruteForce {
@@ -65,8 +82,9 @@ export function bruteForce(trace: Trace, limitTicks: number): BruteForce {
     const { tick } = machine;
     const ip = ipOf(machine);
     const executes = !interrupts.has(tick);
-    if (executes && ip !== repeatedIp) executions.push({ tick, ip, esp: machine.registers.get('esp') });
-    const repeats = executes && isRepeat(machine.peekLinear(ip, 15));
+    const bytes = machine.peekLinear(ip, 15).slice();
+    if (executes && ip !== repeatedIp) executions.push(executionOf(machine, tick, ip, bytes));
+    const repeats = executes && isRepeat(bytes);
     heard = [];
     playback.advanceTo(tick + 1);
     repeatedIp = repeats && ipOf(machine) === ip && machine.tick === tick + 1 ? ip : -1;

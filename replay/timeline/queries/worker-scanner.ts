@@ -6,8 +6,8 @@ import { Worker } from 'node:worker_threads';
 import type { Checkpoints } from '../checkpoints.js';
 import { PAGE_BYTES } from '../page-store.js';
 import type { Reply, Request } from './query-worker.js';
-import type { Question } from './question.js';
-import type { Found, Quota, Scanner, Stretch } from './scanner.js';
+import type { Found, Question } from './question.js';
+import type { Quota, Scanner, Stretch } from './scanner.js';
 import type { Beginning } from './stretch-player.js';
 
 /** Where a worker finds the run. */

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTraceFile } from '../../../traces/index.js';
 import { History } from '../history.js';
 import { gather } from './gather.js';
-import type { Question } from './question.js';
-import { type Found, type Quota, type Scanner, type Stretch, StretchScanner } from './scanner.js';
+import type { Found, Question } from './question.js';
+import { type Quota, type Scanner, type Stretch, StretchScanner } from './scanner.js';
 import { machineOf } from './test-brute-force.js';
 import { WorkerScanner } from './worker-scanner.js';
 
