@@ -151,7 +151,7 @@ export const OPERATORS: readonly Operator[] = [
     category: 'skewed clock',
     files: TIMED,
     find: /(?<![\w.])((?:\w+\.)*)clock\.nowNs\b/g,
-    replacement: '($1clock.nowNs + 1)',
+    replacement: '($1clock.nowNs + 1000)',
   },
   {
     name: 'tick-more',
@@ -176,10 +176,17 @@ export const OPERATORS: readonly Operator[] = [
     replacement: '$1;',
   },
   {
-    name: 'interrupts-on',
+    name: 'shadow-lost',
     category: 'lost interrupt',
     files: /^engine\/(cpu|isa)\//,
-    find: /^( +)[\w.]*(?:inhibitInterrupts|modeChanged|updateCareful|leaveAfterCurrent)\(.*\);$/gm,
+    find: /(?<!=>\n)^( +)[\w.]*(?:inhibitInterrupts|leaveAfterCurrent)\(.*\);$/gm,
+    replacement: '$1;',
+  },
+  {
+    name: 'mode-kept',
+    category: 'lost effect',
+    files: /^engine\/(cpu|isa)\//,
+    find: /(?<!=>\n)^( +)[\w.]*(?:modeChanged|updateCareful|flushTlb)\(.*\);$/gm,
     replacement: '$1;',
   },
 

@@ -15,6 +15,7 @@ const ATA = tests('engine/devices/ata');
 const PCI = tests('engine/devices/pci');
 const KEYBOARD = tests('engine/devices/i8042');
 const PROCESSOR = tests('engine/cpu', 'engine/mmu', 'engine/blocks', 'engine/numeric-error', 'engine/long');
+const DEBUGGER = tests('engine/rewind', 'engine/breakpoints', 'engine/mmu', 'engine/cpu', 'engine/digest', 'replay/timeline/timeline');
 const TIERS = tests('engine/tiers', 'engine/wild', 'engine/snapshot', 'properties/runs');
 const SNAPSHOTS = tests('engine/snapshot', 'engine/board', 'engine/numeric-error', 'engine/digest');
 const DEVICES = tests('engine/devices', 'engine/clock', 'engine/board', 'engine/snapshot');
@@ -29,7 +30,8 @@ export const CHECK_ROWS: readonly (readonly [files: RegExp, checks: readonly Che
   [/^engine\/float\//, [cases('x87,sse'), tests('engine/float', 'engine/isa/x87')]],
   [/^engine\/isa\/system/, [cases('system,integer'), PROCESSOR]],
   [/^engine\/(isa|translate|wasm)\//, [cases('integer'), tests('engine/isa', 'engine/translate', 'engine/wasm'), TIERS]],
-  [/^engine\/cpu\/(code-cache|code-segments|block-finder|breakpoints)/, [PROCESSOR, cases('sequence'), TIERS]],
+  [/^engine\/(changes|cpu\/(registers|breakpoints)|mmu\/(peek|watches|written-frames))/, [DEBUGGER, TIERS]],
+  [/^engine\/cpu\/(code-cache|code-segments|block-finder)/, [PROCESSOR, cases('sequence'), TIERS]],
   [/^engine\/(cpu|mmu)\//, [cases('system'), PROCESSOR, TIERS]],
   [/^engine\/devices\/ata\//, [ATA, tests('properties/devices/ata')]],
   [/^engine\/devices\/pci\//, [PCI, ATA]],
