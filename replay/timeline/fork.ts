@@ -51,7 +51,10 @@ export function forkMachine(trace: Trace, recorded: Machine, config: MachineConf
   const startTick = machine.tick;
   const target = to === undefined ? undefined : openTarget(to, trace);
   try {
-    if (target !== undefined) copyEvents(trace, target.writer, machine);
+    if (target !== undefined) {
+      for (const [sha256, image] of trace.images) target.writer.image(sha256, image);
+      copyEvents(trace, target.writer, machine);
+    }
     const recorder = target && new Recorder(machine, target.writer);
     const through = recorder ?? machine;
     const change = (more: Changes): void => {
