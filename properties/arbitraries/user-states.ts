@@ -49,7 +49,7 @@ const FLAG = {
   if: 0x200,
   df: 0x400,
   nt: 0x4000,
-
+  rf: 0x1_0000,
   ac: 0x4_0000,
   id: 0x20_0000,
   arithmetic: 0x8d5,
@@ -323,6 +323,7 @@ export class UserStates {
     if (random.chance(10)) flags |= FLAG.id;
     if (free && random.chance(5)) flags |= FLAG.nt;
     if (free && random.chance(3)) flags |= 0x3000;
+    if (free && random.chance(3)) flags |= FLAG.rf;
     state.flags = flags;
   }
 

@@ -116,6 +116,8 @@ export class Processor implements Cpu {
       const dr6 = state.u64(DR6);
       const mxcsr = state.u32(CPU_STATE.mxcsr);
       state.copyFrom(this.#backup);
+      // RF has served the instruction that faults (17.3.1.1); its saved image is set anyway, but for that of a double fault.
+      if (exception.kind === 'fault') state.flags &= ~FLAG_BIT.rf;
       state.setU64(CPU_STATE.cr2, cr2);
       state.setU64(DR6, dr6);
       // The flags of a numeric SIMD exception are in MXCSR when it is raised, as #XM or as #UD (SDM volume 1, 11.5.2; volume 3, 2.5).

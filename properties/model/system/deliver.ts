@@ -169,8 +169,6 @@ function eventOf({ vector, errorCode, kind }: ModelException, flags: number, ip:
 /** An exception, and those that its delivery meets. The state is the one to be saved; `cpu.nextIp` is where to return. */
 export function deliverException(cpu: Cpu, exception: ModelException): Delivery {
   recordException(cpu.state, exception);
-  // RF has served the instruction that faults; its saved image is set anyway, but for that of a double fault.
-  if (exception.kind === 'fault') cpu.state.flags &= ~FLAG.rf;
   return deliver(cpu, eventOf(exception, cpu.state.flags, Number(cpu.nextIp)), exception.vector);
 }
 
