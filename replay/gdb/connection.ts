@@ -12,6 +12,14 @@ export interface Link {
   close(): void;
 }
 
+/** A packet that is not answered yet. */
+interface Request {
+  readonly payload: Uint8Array;
+  readonly abort: AbortController;
+  isAbandoned: boolean;
+}
+
+const MONITOR = Buffer.from('qRcmd,');
 const ACK = Uint8Array.of(0x2b);
 const NAK = Uint8Array.of(0x2d);
 /** Characters of console output in a packet. */
@@ -21,8 +29,7 @@ export class Connection {
   private readonly reader = new PacketReader();
   private acknowledging = true;
   private lastSent: Uint8Array | undefined;
-  /** Of packets that are not answered yet. */
-  private readonly unanswered = new Set<AbortController>();
+  private readonly unanswered = new Set<Request>();
   private work: Promise<void> = Promise.resolve();
   private open = true;
 
@@ -69,28 +76,39 @@ export class Connection {
   }
 
   private enqueue(payload: Uint8Array): void {
-    const abort = new AbortController();
-    this.unanswered.add(abort);
+    this.abandonMonitor();
+    const request: Request = { payload, abort: new AbortController(), isAbandoned: false };
+    this.unanswered.add(request);
     this.work = this.work.then(async () => {
-      await this.answer(payload, abort);
-      this.unanswered.delete(abort);
+      await this.answer(request);
+      this.unanswered.delete(request);
     });
   }
 
-  private interrupt(): void {
-    for (const abort of this.unanswered) abort.abort();
+  /** Ctrl-C in a monitor command makes gdb forget it, without a word: the next packet shows that it wants no answer any more. */
+  private abandonMonitor(): void {
+    for (const request of this.unanswered) {
+      if (!Buffer.from(request.payload.subarray(0, MONITOR.length)).equals(MONITOR)) continue;
+      request.isAbandoned = true;
+      request.abort.abort();
+    }
   }
 
-  private async answer(payload: Uint8Array, abort: AbortController): Promise<void> {
-    if (!this.open) return;
+  private interrupt(): void {
+    for (const { abort } of this.unanswered) abort.abort();
+  }
+
+  private async answer(request: Request): Promise<void> {
+    if (!this.open || request.isAbandoned) return;
+    const { payload, abort } = request;
     let reply: Reply;
     try {
-      reply = await this.stub.handle(payload, { signal: abort.signal, print: (text) => this.print(text) });
+      reply = await this.stub.handle(payload, { signal: abort.signal, print: (text) => request.isAbandoned || this.print(text) });
     } catch (error) {
       this.onDefect(error);
       reply = { data: 'E.defect in replay86' };
     }
-    if (!this.open) return;
+    if (!this.open || request.isAbandoned) return;
     if (reply.data !== undefined) this.send(reply.data);
     if (reply.stopAcknowledging === true) this.acknowledging = false;
     if (reply.hangUp === true) this.link.close();

@@ -22,7 +22,7 @@ class MonitorError extends Error {
 }
 
 const USAGE_WIDTH = 28;
-const PATIENCE_MS = 1000;
+const PATIENCE_MS = 4000;
 const WRITES_SHOWN = 10;
 const WRITE_BYTES = 4;
 const WRITE_BYTES_LIMIT = 2 ** 20;
@@ -104,7 +104,7 @@ async function moveTo(session: Session, tick: number, { signal, print }: Monitor
   if (!session.host.followsModes) print('gdb does not know yet: maintenance flush register-cache\n');
 }
 
-/** gdb thinks that a command is lost when nothing comes for some seconds. */
+/** gdb thinks that a command is lost when nothing comes for six seconds. */
 function patience(print: (text: string) => void, text: (tick: number) => string): (tick: number) => void {
   let saidMs = performance.now();
   return (tick) => {

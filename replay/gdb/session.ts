@@ -166,16 +166,18 @@ export class Session {
     print(`replay86: the guest is in ${codeBits}-bit code now: "unset tdesc filename" makes gdb disassemble it as such\n`);
   }
 
-  /** Leaves a diversion, too. @returns false when the signal came first */
+  /** Leaves a diversion, too. Interrupted, everything stays as gdb knows it. @returns whether it was not */
   async goTo(tick: number, options: TravelOptions = {}): Promise<boolean> {
-    this.diversion = undefined;
+    const startTick = this.timeline.tick;
     try {
       await this.timeline.seek(tick, options);
-      return true;
     } catch (error) {
-      if (options.signal?.aborted === true) return false;
-      throw error;
+      if (options.signal?.aborted !== true) throw error;
+      await this.timeline.seek(startTick);
+      return false;
     }
+    this.diversion = undefined;
+    return true;
   }
 
   // --- leaving the recording -----------------------------------------------------------------------------------------------

@@ -346,6 +346,32 @@ describe('monitor', () => {
     expect(await tick()).toBe(0);
   });
 
+  it('stays where it is when it is interrupted', async () => {
+    await goTo(1000);
+    const { timeline } = client.stub.session;
+    const seek = timeline.seek.bind(timeline);
+    timeline.seek = async (_to, options) => {
+      timeline.seek = seek;
+      await seek(2000);
+      client.connection.received(Uint8Array.of(3));
+      options?.signal?.throwIfAborted();
+    };
+    expect(await client.monitor('goto end')).toMatch(/^interrupted: tick 1000 of/);
+  });
+
+  it('is forgotten when gdb has forgotten it', async () => {
+    const { timeline } = client.stub.session;
+    const seek = timeline.seek.bind(timeline);
+    timeline.seek = async (to, options) => {
+      timeline.seek = seek;
+      client.connection.received(packetOf('qC'));
+      await seek(to, options);
+    };
+    expect(await client.askAll(`qRcmd,${Buffer.from('goto 1000').toString('hex')}`)).toEqual([]);
+    await client.connection.idle();
+    expect(client.wire.endsWith('+$QC1#c5')).toBe(true);
+  });
+
   it('lists writes, newest first, and stays where it is', async () => {
     await goTo(299_000);
     const ticks = [...(await client.monitor(`writes ${PUSHED}`)).matchAll(/^tick (\d+)/gm)].map(([, found]) => Number(found));
