@@ -1,8 +1,12 @@
 /**
  * Sessions at the prompt on recorded guests of the corpus, word for word.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { disassemble } from '../../properties/assembler/disassemble.js';
 import { DebuggerUnderTest, elfWithSymbols } from './test-debugger.js';
 
 /** Names for places of the guest in timer.trace. */
@@ -14,7 +18,7 @@ const TIMER_SYMBOLS = elfWithSymbols([
 ]);
 
 async function timer(...lines: string[]): Promise<DebuggerUnderTest> {
-  const prompt = new DebuggerUnderTest('timer', { 'timer.elf': TIMER_SYMBOLS });
+  const prompt = new DebuggerUnderTest('timer', disassemble, { 'timer.elf': TIMER_SYMBOLS });
   for (const line of ['symbols timer.elf', ...lines]) await prompt.run(line);
   return prompt;
 }
@@ -39,7 +43,7 @@ test('steps, in both directions, through the delivery of an interrupt', async ()
 test('steps over calls and out of them, in both directions', async () => {
   const call = 'tick 62,378  0.000763782 s  0008:001001af  call 0x001005E1';
   const behind = 'tick 113,582  0.000866190 s  0008:001001b4  call 0x0010061C';
-  await expectDialogue(new DebuggerUnderTest('disk'), [
+  await expectDialogue(new DebuggerUnderTest('disk', disassemble), [
     ['goto 60%', 'tick 107,522  0.000854070 s  0008:001005e7  rol edx, 3'],
     ['rfinish', call],
     ['next', behind],
@@ -159,7 +163,7 @@ test('stops at interrupts, ports and output', async () => {
 });
 
 test('modes, in real mode with 16-bit code', async () => {
-  await expectDialogue(new DebuggerUnderTest('rom'), [
+  await expectDialogue(new DebuggerUnderTest('rom', disassemble), [
     ['where', 'tick 0  0.000000000 s  f000:fff0  jmp far 0, 0xF000'],
     ['step 20', 'tick 20  0.000000040 s  f000:0136  out dx, al'],
     [
@@ -182,7 +186,7 @@ test('modes, in real mode with 16-bit code', async () => {
 });
 
 test('exceptions', async () => {
-  await expectDialogue(new DebuggerUnderTest('faults'), [
+  await expectDialogue(new DebuggerUnderTest('faults', disassemble), [
     ['stop on exception 13', 'stop 1: exception 13 #GP'],
     ['c', 'stop 1: exception 13 #GP', 'tick 73,145  0.000146290 s  0008:00100690  pop dword ptr [0x1006A8]'],
     ['rc', 'stop 1: exception 13 #GP', 'tick 73,144  0.000146288 s  0008:00100486  mov ds, ax'],
@@ -268,7 +272,7 @@ test('questions to the whole recording', async () => {
 });
 
 test('inputs, and the console as it was', async () => {
-  const prompt = new DebuggerUnderTest('input');
+  const prompt = new DebuggerUnderTest('input', disassemble);
   await prompt.run('goto 50%');
   const [first = ''] = await prompt.run('inputs 1');
   expect(first).toMatch(/^ {2}tick [\d,]+ {2}(?:keyboard|mouse|serial0) [0-9a-f ]+/);
@@ -315,7 +319,7 @@ test('completion', async () => {
 });
 
 test('the signal interrupts: forwards one stays where one has come to, backwards where one was', async () => {
-  const prompt = new DebuggerUnderTest('input');
+  const prompt = new DebuggerUnderTest('input', disassemble);
   const aborted = AbortSignal.abort();
   await prompt.run('stop on exception 3');
   await prompt.run('goto 3,000,000');
@@ -323,6 +327,36 @@ test('the signal interrupts: forwards one stays where one has come to, backwards
   expect(prompt.timeline.tick).toBe(3_000_000);
   expect(await prompt.debugger.execute('continue', { signal: aborted })).toBe('interrupted');
   expect(prompt.timeline.tick).toBeGreaterThanOrEqual(3_000_000);
+});
+
+test('a diversion is a trace of its own, with the changes in it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'replay86-debugger-'));
+  try {
+    const path = join(folder, 'diverted.trace');
+    const here = 'tick 300,349  0.005586747 s  0008:00100271 <handler+0x1>  inc dword ptr [0x100280]';
+    await expectDialogue(await timer('goto 300349', 'watch ticks'), [
+      ['fork', 'error: a file is missing: the trace to write'],
+      [`fork ${path} foo = 3`, "error: 'foo' cannot be changed: only eax, ecx, edx, ebx, esp, ebp, esi, edi, eip, eflags and memory"],
+      [`fork ${path} eax`, "error: 'eax' is no change, such as eax = 1 or [esp + 4] = 0"],
+      [`fork ${path} [0xf0000000] = 1`, 'error: there is no memory at physical address 0xf0000000'],
+      [`fork ${path} byte [ticks] = 0x39 + 1, ecx = 7`, `tick 300,349 to 301,312, debugExit: see replay86 debug ${path}`],
+      [`fork ${path}`, `error: ${path} exists already`],
+      ['where', here],
+      ['print [ticks]', '0x00000037  55'],
+    ]);
+    const diverted = new DebuggerUnderTest(path, disassemble);
+    await expectDialogue(diverted, [
+      ['goto 300349', 'tick 300,349  0.005586747 s  0008:00100271  inc dword ptr [0x100280]'],
+      ['inputs', '> tick 300,349  here', '  tick 300,349  debugger 00 01 07 00 00 00 01 80 02 10 00 00 00 00 00 01 ... (20 bytes)'],
+      ['s', 'tick 300,350  0.005586749 s  0008:00100277  mov al, 0x20'],
+      ['print [0x100280]', '0x0000003b  59'],
+      ['print ecx', '0x00000007  7'],
+      ['rs', 'tick 300,349  0.005586747 s  0008:00100271  inc dword ptr [0x100280]'],
+      ['print [0x100280]', '0x00000037  55'],
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('quit ends it, and says so only if nothing stands behind it', async () => {

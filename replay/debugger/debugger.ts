@@ -2,12 +2,14 @@
  * A debugger for recorded runs: takes lines as people type them, does what they say, and prints lines for people. Without
  * a terminal of its own; see cli/prompt.ts.
  */
+import { TraceError } from '../../traces/index.js';
 import type { TravelOptions } from '../timeline/history.js';
 import { DivergenceError } from '../timeline/playback.js';
 import { QueryError } from '../timeline/queries/target.js';
 import type { Timeline } from '../timeline/timeline.js';
 import { type Command, requireNothing } from './command.js';
 import { CommandError } from './command-error.js';
+import { FORK_COMMAND } from './fork-command.js';
 import { REGISTER_WORDS } from './guest-view.js';
 import { LOOK_COMMANDS, loadSymbols } from './look-commands.js';
 import { RECORD_COMMANDS, TOPICS } from './record-commands.js';
@@ -45,7 +47,10 @@ const QUIT: Command = {
   run: (_session, operands) => requireNothing(operands),
 };
 
-const COMMANDS: readonly Command[] = [...TRAVEL_COMMANDS, ...STOP_COMMANDS, ...LOOK_COMMANDS, ...RECORD_COMMANDS, HELP, QUIT];
+const COMMANDS: readonly Command[] = [...TRAVEL_COMMANDS, ...STOP_COMMANDS, ...LOOK_COMMANDS, ...RECORD_COMMANDS, FORK_COMMAND, HELP, QUIT];
+
+/** What is wrong with a command, or with what it asks for. */
+const WRONG = [CommandError, QueryError, TraceError] as const;
 
 const HELP_COLUMNS = 34;
 const COMPLETIONS_LIMIT = 200;
@@ -105,7 +110,7 @@ export class Debugger {
       return travelOptions.signal?.aborted === true ? 'interrupted' : 'done';
     } catch (error) {
       const diverged = error instanceof DivergenceError;
-      if (!(diverged || error instanceof CommandError || error instanceof QueryError)) throw error;
+      if (!(error instanceof Error) || !(diverged || WRONG.some((type) => error instanceof type))) throw error;
       session.host.complain(error.message.replace(/\s+/g, ' '));
       if (diverged) await session.timeline.seek(startTick);
       return diverged ? 'diverged' : 'wrong';

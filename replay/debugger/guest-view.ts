@@ -26,7 +26,6 @@ const WORD_REGISTERS = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] 
 const BYTE_LETTERS = ['a', 'c', 'd', 'b'] as const;
 export const SEGMENTS = ['cs', 'ss', 'ds', 'es', 'fs', 'gs'] as const;
 const OTHERS = ['eip', 'eflags', ...SEGMENTS, 'ldtr', 'tr', 'cr0', 'cr2', 'cr3', 'cr4'] as const;
-export type SegmentName = (typeof SEGMENTS)[number];
 
 /** EFLAGS by bit (Intel SDM volume 1, section 3.4.3). */
 export const FLAGS: readonly (readonly [name: string, bit: number])[] = [

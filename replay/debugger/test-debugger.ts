@@ -1,8 +1,9 @@
 /** The debugger on a trace of the corpus, and what it says. */
-import { disassemble } from '../../properties/assembler/disassemble.js';
+import { isAbsolute } from 'node:path';
 import { openTraceFile } from '../../traces/index.js';
 import { openTimeline, type Timeline } from '../timeline/timeline.js';
 import { commandsOf, Debugger, type Outcome } from './debugger.js';
+import type { Disassemble } from './guest-view.js';
 
 const CORPUS = new URL('../../traces/corpus/', import.meta.url);
 
@@ -13,8 +14,9 @@ export class DebuggerUnderTest {
   outcome: Outcome = 'done';
   private lines: string[] = [];
 
-  constructor(trace: string, files: Readonly<Record<string, Uint8Array>> = {}) {
-    this.timeline = openTimeline(openTraceFile(new URL(`${trace}.trace`, CORPUS).pathname));
+  /** @param trace the name of one of the corpus, or a path */
+  constructor(trace: string, disassemble: Disassemble, files: Readonly<Record<string, Uint8Array>> = {}) {
+    this.timeline = openTimeline(openTraceFile(isAbsolute(trace) ? trace : new URL(`${trace}.trace`, CORPUS).pathname));
     this.debugger = new Debugger(this.timeline, {
       disassemble,
       print: (line) => this.lines.push(line),
