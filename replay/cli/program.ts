@@ -1,13 +1,15 @@
 /**
  * The command line: commands, options, help. What a command does is loaded when it is used.
  */
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { STATUS } from '../exit-status.js';
 import { ENGINE_VERSION } from '../version.js';
+import { QUESTIONS } from './questions.js';
 import { oneLine } from './text.js';
 import {
   parseCodeBits,
   parseMemory,
+  parseNumber,
   parsePort,
   parsePositive,
   parseRegularExpression,
@@ -65,6 +67,7 @@ function createProgram(finish: Finish): Command {
     fuzzCommand(finish),
     policyCommand(finish),
     debugCommand(finish),
+    queryCommand(finish),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands]) {
@@ -175,6 +178,30 @@ function debugCommand(finish: Finish): Command {
     .addOption(new Option('--checkpoint-memory <size>', 'memory for checkpoints').default(512 * 2 ** 20, '512M').argParser(parseMemory))
     .action(async (trace, options) => finish(await (await import('./debug.js')).debug(trace, options)))
     .addHelpText('after', DEBUG_HELP);
+}
+
+function queryCommand(finish: Finish): Command {
+  return new Command('query')
+    .description('Ask who wrote or read memory, what was executed or called, and what came in, over all of a trace.')
+    .argument('<trace>')
+    .addArgument(new Argument('<question>', 'what to ask').choices(QUESTIONS))
+    .argument('[address]', 'number, symbol, or symbol+number')
+    .argument('[bytes]', 'length of the memory asked about (default: 1)', parsePositive)
+    .option('--physical', 'the address is a physical one')
+    .option('--at <tick>', 'the moment whose page tables and console are meant (default: the end)', parseTick)
+    .option('--from <tick>', 'only what happens from here on', parseTick)
+    .option('--to <tick>', 'only what happens before', parseTick)
+    .option('--limit <number>', 'most answers to give (default: 10,000)', parsePositive)
+    .option('--last', 'the last answers, not the first, where there are more')
+    .option('--symbols <file>', 'ELF file with symbols of the guest')
+    .option('--images <folder>', 'where to look first for the images that the trace names')
+    .option('--workers <number>', 'threads that help (default: one for each processor but one)', parseNumber)
+    .addOption(new Option('--checkpoint-memory <size>', 'memory for checkpoints').default(512 * 2 ** 20, '512M').argParser(parseMemory))
+    .option('--json', 'the answers as JSON')
+    .action(async (trace, question, address, bytes, options) =>
+      finish(await (await import('./query.js')).query(trace, question, address, bytes, options)),
+    )
+    .addHelpText('after', QUERY_HELP);
 }
 
 function fuzzCommand(finish: Finish): Command {
@@ -288,6 +315,16 @@ changes between 16- and 32-bit code, "unset tdesc filename" makes gdb follow (wi
 
 Exit status: 0 after kill, detach (--stdio), SIGINT or SIGTERM, or that of gdb; 2 usage; 6 unreadable trace or image. With
 commands: 0 all were executed; 2 one was wrong, and none behind it were executed; 4 replay diverged; 130 interrupted.`;
+
+const QUERY_HELP = `
+Examples:
+  replay86 query boot.trace last-write jiffies 4 --symbols vmlinux
+  replay86 query boot.trace writes 0x1f0a40 8 --physical --from 1000000 --json
+  replay86 query boot.trace calls do_exit --symbols vmlinux
+  replay86 query boot.trace console --at 5000000
+
+Each answer names the tick before which the machine stood as it happened: goto TICK in replay86 debug shows it. Exit status:
+0 answered, be it with nothing; 2 usage; 4 replay diverged; 6 unreadable trace or image; 130 interrupted.`;
 
 const POLICY_HELP = `
 Examples:

@@ -29,6 +29,10 @@ export function parseSeed(text: string): number {
   return parseNatural(text, WORD_MAX, 'Give a number from 0 to 4294967295.');
 }
 
+export function parseNumber(text: string): number {
+  return parseNatural(text, WORD_MAX, 'Give a number.');
+}
+
 export function parsePositive(text: string): number {
   const value = parseNatural(text, WORD_MAX, 'Give a positive number.');
   if (value === 0) throw new InvalidArgumentError('Give a positive number.');

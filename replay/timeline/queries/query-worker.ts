@@ -40,15 +40,12 @@ parentPort?.on('message', (request: Request) => {
   }
 });
 
+/** Disks stay open: the guest reads them as it goes. */
 function open(path: string, imagesDirectory: string | undefined): void {
   const trace = openTraceFile(path);
   const images = new TraceImages(trace, imagesDirectory);
-  try {
-    player = new StretchPlayer(buildMachine(configOfTrace(trace.header, images, 'auto')), trace);
-    scanner = new StretchScanner(player, trace);
-  } finally {
-    images.close();
-  }
+  player = new StretchPlayer(buildMachine(configOfTrace(trace.header, images, 'auto')), trace);
+  scanner = new StretchScanner(player, trace);
   reply({ kind: 'opened' });
 }
 
