@@ -17,7 +17,7 @@ const TRANSLATION =
   '0b0a606c34352627190c616d7328741a0d626e3a361c1b752b6376' +
   '55567778797a0e7b7c4f7d4b477e7f6f5253504c4d480145574e514a37494654';
 
-function translate(byte: number): number {
+export function translate(byte: number): number {
   if (byte === 0x83) return 0x41;
   if (byte === 0x84) return 0x54;
   return byte >= 0x80 ? byte : Number.parseInt(TRANSLATION.slice(byte * 2, byte * 2 + 2), 16);

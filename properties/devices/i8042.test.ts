@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { it } from 'vitest';
+import { expect, it } from 'vitest';
 import { I8042 } from '../../engine/devices/i8042.js';
 import { Keyboard } from '../../engine/devices/keyboard.js';
 import { Mouse } from '../../engine/devices/mouse.js';
-import { I8042Model } from './i8042-model.js';
+import { I8042Model, translate } from './i8042-model.js';
 import { KEYS, setOneCode } from './keyboard-model.js';
 import { act, agreesWithModel, type Operation, out, read, wait } from './test-device-property.js';
 
@@ -70,6 +70,35 @@ const controllerCommand = fc.oneof(
   byte.map((value) => [out(0x64, value)]),
 );
 
+/** More presses than the buffer has room for, of which a command forgets those inside. */
+const flood = fc
+  .tuple(fc.integer({ min: 14, max: 19 }), fc.constantFrom(0xf4, 0xf6))
+  .map(([count, command]) => [...Array.from({ length: count }, (_, i) => act('key', i % 2, 1)), out(0x60, command), ...drain]);
+/** With a wheel, or with scaling: several movements in one packet. */
+const ride = fc
+  .tuple(
+    fc.constantFrom([0xf3, 200, 0xf3, 100, 0xf3, 80], [0xf3, 200, 0xf3, 200, 0xf3, 80], [0xe7]),
+    fc.array(move, { minLength: 2, maxLength: 4 }),
+  )
+  .map(([mode, moves]) => [out(0x64, 0x60), out(0x60, 3), ...toMouse(...mode, 0xf4), ...drain, ...moves, ...drain, ...drain]);
+/** Small counts have a table of their own. */
+const scaled = fc
+  .tuple(fc.integer({ min: -7, max: 7 }), fc.integer({ min: -7, max: 7 }))
+  .map(([dx, dy]) => [out(0x64, 0x60), out(0x60, 3), ...toMouse(0xe7, 0xf4), ...drain, act('mouse', dx, dy, 0, 0), ...drain]);
+
+it('sends the code of set 2 for every key of set 1', () => {
+  const keyboard = new Keyboard();
+  const known = new Set<number>();
+  for (let code = 1; code <= 0x58; code++) {
+    if (code === 0x55) continue;
+    keyboard.input(Uint8Array.of(code));
+    const sent = keyboard.takeByte();
+    expect([code, translate(sent)]).toEqual([code, code]);
+    known.add(sent);
+  }
+  expect(known.size).toBe(0x57);
+});
+
 it('keyboard, mouse and their controller do what the models do', () => {
   agreesWithModel({
     operations: fc.oneof(
@@ -78,6 +107,9 @@ it('keyboard, mouse and their controller do what the models do', () => {
       { weight: 4, arbitrary: keyboardCommand.map((values) => values.map((value) => out(0x60, value))) },
       { weight: 4, arbitrary: mouseCommand.map((values) => toMouse(...values)) },
       { weight: 3, arbitrary: controllerCommand },
+      { weight: 1, arbitrary: flood },
+      { weight: 1, arbitrary: ride },
+      { weight: 1, arbitrary: scaled },
       { weight: 8, arbitrary: fc.constant(drain) },
       { weight: 3, arbitrary: fc.constantFrom(read(0x60), read(0x64)) },
       { weight: 8, arbitrary: pause.map(wait) },

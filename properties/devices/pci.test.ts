@@ -80,7 +80,7 @@ it('configures and decodes as the model does', () => {
     operations: fc.oneof(
       { weight: 6, arbitrary: access },
       { weight: 3, arbitrary: windows },
-      { weight: 1, arbitrary: long.map((value) => out(0xcf8, value, 4)) },
+      { weight: 1, arbitrary: long.map((value) => [out(0xcf8, value, 4), read(0xcf8, 4)]) },
       { weight: 2, arbitrary: fc.tuple(fc.integer({ min: 0xcf8, max: 0xcff }), size).map(([port, bytes]) => read(port, bytes)) },
       {
         weight: 2,

@@ -24,10 +24,11 @@ const setting = fc
     date: fc.constantFrom([99, 12, 31], [0, 2, 28], [1, 2, 28], [4, 2, 29], [23, 4, 30], [7, 10, 9], [50, 1, 31]),
     time: fc.constantFrom([23, 59, 58], [11, 59, 59], [0, 0, 0], [12, 59, 58], [9, 19, 8], [19, 9, 59]),
     weekday: fc.integer({ min: 1, max: 7 }),
+    rate: fc.integer({ min: 0, max: 15 }),
     heldNs: fc.constantFrom(0, 0, 700_000_000, 1_300_000_000),
     alarm: fc.constantFrom([0xc0, 0xc0, 0xc0], [0, 0xff, 0xc1], [0, 0, 0xc0], [59, 59, 0xc0], [1, 0, 0xf0], [0, 0, 0]),
   })
-  .map(({ modes, enables, date, time, weekday, heldNs, alarm }): Operation[] => {
+  .map(({ modes, enables, date, time, weekday, rate, heldNs, alarm }): Operation[] => {
     const encode = (value: number): number => ((modes & 4) !== 0 ? value : toBcd(value));
     const hour = (value: number): number => ((modes & 2) !== 0 ? encode(value) : encode(value % 12 || 12) + (value >= 12 ? 0x80 : 0));
     const [year = 0, month = 1, day = 1] = date;
@@ -35,7 +36,10 @@ const setting = fc
     const [alarmSeconds = 0, alarmMinutes = 0, alarmHours = 0] = alarm;
     const anyOr = (value: number, one: (value: number) => number): number => (value >= 0xc0 ? value : one(value));
     return [
-      ...register(0x0b, 0x80 | modes),
+      ...register(0x0a, 0x20 | rate),
+      // SET takes the update interrupt away.
+      ...register(0x0b, 0x90 | modes),
+      ...show(0x0b),
       wait(heldNs),
       ...register(0, encode(seconds)),
       ...register(2, encode(minutes)),
@@ -49,6 +53,7 @@ const setting = fc
       ...register(3, anyOr(alarmMinutes, encode)),
       ...register(5, anyOr(alarmHours, hour)),
       ...register(0x0b, modes | enables),
+      ...show(0x0c),
     ];
   });
 
@@ -58,6 +63,20 @@ const pause = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(0, 1, 2, 3).map((seconds) => seconds * 1_000_000_000 + 497_772_000) },
   { weight: 2, arbitrary: fc.constantFrom(1, 10).map((seconds) => seconds * 1_000_000_000) },
 );
+
+/** The chain starts anew: the last moments before UIP and before the update. */
+const firstUpdate: Operation[] = [
+  ...register(0x0a, 0x70),
+  ...register(0x0a, 0x26),
+  wait(500_000_000 - 2_228_000 - 1),
+  ...show(0x0a),
+  wait(1),
+  ...show(0x0a),
+  wait(2_228_000 - 1),
+  ...show(0),
+  wait(1),
+  ...show(0),
+];
 
 it('counts seconds, ticks and wakes as the model does', () => {
   agreesWithModel({
@@ -70,6 +89,7 @@ it('counts seconds, ticks and wakes as the model does', () => {
           .map(([divider, rate]) => register(0x0a, divider | rate)),
       },
       { weight: 2, arbitrary: fc.tuple(fc.constantFrom(1, 3, 5), alarmByte).map(([index, value]) => register(index, value)) },
+      { weight: 1, arbitrary: fc.constant(firstUpdate) },
       { weight: 3, arbitrary: fc.constant(show(0x0c)) },
       { weight: 2, arbitrary: fc.constant(show(0x0a)) },
       { weight: 1, arbitrary: fc.integer({ min: 0, max: 127 }).map(show) },

@@ -45,7 +45,8 @@ export interface DeviceProperty<Model extends DeviceModel> {
 /** How much of a long difference is shown, on either side of its beginning. */
 const CONTEXT_CHARACTERS = 120;
 
-const SAVE: Operation = { do: 'save' };
+/** The device is replaced by a restored copy of itself. */
+export const SAVE: Operation = { do: 'save' };
 
 export function agreesWithModel<Model extends DeviceModel>(property: DeviceProperty<Model>): void {
   const step = fc.oneof({ weight: 10, arbitrary: property.operations }, { weight: 1, arbitrary: fc.constant(SAVE) });

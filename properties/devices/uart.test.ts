@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { it } from 'vitest';
 import { Uart } from '../../engine/devices/uart.js';
-import { act, agreesWithModel, out, read, wait } from './test-device-property.js';
+import { act, agreesWithModel, out, read, SAVE, wait } from './test-device-property.js';
 import { UartModel } from './uart-model.js';
 
 const BASE = 0x3f8;
@@ -20,6 +20,31 @@ const pause = fc.oneof(
   { weight: 2, arbitrary: fc.integer({ min: 0, max: 40 * CHARACTER_NS }) },
 );
 
+/** A few characters, below the trigger, and silence. */
+const silence = fc
+  .integer({ min: 1, max: 6 })
+  .map((count) => [
+    ...[out(BASE + 3, 3), out(BASE + 2, 0xc1), out(BASE + 1, 1), out(BASE + 4, 8), act('input', ...Array<number>(count).fill(65))],
+    ...[
+      wait(12 * 12 * CHARACTER_NS),
+      SAVE,
+      read(BASE + 2),
+      act('input', 66),
+      wait(12 * CHARACTER_NS),
+      read(BASE + 2),
+      read(BASE),
+      read(BASE + 2),
+    ],
+  ]);
+/** More characters than there is room for. */
+const overrun = fc
+  .tuple(fc.integer({ min: 14, max: 20 }), fc.constantFrom(0, CHARACTER_NS))
+  .map(([count, ns]) => [
+    ...[out(BASE + 2, 0x81), out(BASE + 4, 0x18)],
+    ...Array.from({ length: count }, (_, i) => [out(BASE, i), wait(ns)]).flat(),
+    ...[read(BASE + 5), read(BASE), read(BASE), read(BASE + 5)],
+  ]);
+
 it.each([0, CHARACTER_NS])('moves characters as the model does, sending one in %i ns', (transmitNs) => {
   agreesWithModel({
     operations: fc.oneof(
@@ -30,6 +55,8 @@ it.each([0, CHARACTER_NS])('moves characters as the model does, sending one in %
       { weight: 3, arbitrary: fc.constantFrom(1, 0x41, 0x81, 0xc1, 3, 5, 0x87, 0).map((value) => out(BASE + 2, value)) },
       { weight: 2, arbitrary: fc.constantFrom(8, 8, 11, 15, 3, 0x18, 0x1f, 0x1a).map((value) => out(BASE + 4, value)) },
       { weight: 1, arbitrary: speed },
+      { weight: 1, arbitrary: silence },
+      { weight: 1, arbitrary: overrun },
       { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 5, max: 7 }), byte).map(([register, value]) => out(BASE + register, value)) },
       { weight: 5, arbitrary: fc.constantFrom(2, 2, 5, 5, 6, 0, 1, 3, 4, 7).map((register) => read(BASE + register)) },
       { weight: 10, arbitrary: pause.map(wait) },
