@@ -12,8 +12,8 @@ export interface Verdict {
 }
 
 /** A check is out of time, and the mutant dead, after so many times what the engine itself takes. */
-const LIMIT_FACTOR = 8;
-const LIMIT_EXTRA_MS = 20_000;
+const LIMIT_FACTOR = 5;
+const LIMIT_EXTRA_MS = 10_000;
 
 export class Campaign {
   private readonly trees: Tree[] = [];
