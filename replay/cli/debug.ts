@@ -3,16 +3,12 @@
  * our own debugger.
  */
 import { readFileSync } from 'node:fs';
-import type { Machine } from '../../engine/index.js';
-import { type OpenTrace, openTraceFile, packTraceFile } from '../../traces/index.js';
-import { buildMachine } from '../build-machine.js';
+import { openTraceFile, packTraceFile } from '../../traces/index.js';
 import { Symbols } from '../debugger/symbols.js';
 import { STATUS } from '../exit-status.js';
 import { runGdb } from '../gdb/launch.js';
 import { serveOnPort, serveOnStreams } from '../gdb/server.js';
 import { Stub } from '../gdb/stub.js';
-import { TraceImages } from '../images.js';
-import { configOfTrace } from '../machine-setup.js';
 import { openTimeline, type Timeline } from '../timeline/timeline.js';
 import { describeFailure, UsageError } from './failure.js';
 import { debugAtPrompt } from './prompt.js';
@@ -38,15 +34,15 @@ export async function debug(path: string, options: DebugCommandOptions): Promise
   const asked = options.prompt === true || command !== undefined;
   if (asked && (forGdb > 0 || fork)) throw new UsageError('--port, --stdio, --gdb and --fork are for gdb, not for the prompt');
   const trace = openTraceFile(path);
-  const diverted = new TraceImages(trace, images);
   let timeline: Timeline | undefined;
   try {
     timeline = openTimeline(trace, { imagesDirectory: images, checkpointBytes: checkpointMemory });
-    if (asked || (forGdb === 0 && !fork && process.stdin.isTTY)) return await debugAtPrompt(timeline, { commands: command, symbols });
+    if (asked || (forGdb === 0 && !fork && process.stdin.isTTY)) {
+      return await debugAtPrompt(timeline, { commands: command, symbols, location: { path, imagesDirectory: images } });
+    }
     const killed = new AbortController();
     const stub = new Stub({
       timeline,
-      createMachine: () => machineOf(trace, diverted),
       writesDivert: fork,
       saveTrace: (target) => saveTrace(path, target, images),
       symbols: symbols === undefined ? undefined : symbolsOf(symbols),
@@ -59,12 +55,9 @@ export async function debug(path: string, options: DebugCommandOptions): Promise
     return STATUS.ok;
   } finally {
     timeline?.close();
-    diverted.close();
     trace.close();
   }
 }
-
-const machineOf = (trace: OpenTrace, images: TraceImages): Machine => buildMachine(configOfTrace(trace.header, images, 'auto'));
 
 function saveTrace(path: string, target: string, images: string | undefined): string {
   try {

@@ -9,6 +9,7 @@ import { disassemble } from '../../properties/assembler/disassemble.js';
 import { CommandError } from '../debugger/command-error.js';
 import { commandsOf, Debugger, type Outcome } from '../debugger/debugger.js';
 import { STATUS } from '../exit-status.js';
+import type { QueriesOptions } from '../timeline/queries/queries.js';
 import type { Timeline } from '../timeline/timeline.js';
 import { UsageError } from './failure.js';
 import { ProgressLine } from './progress-line.js';
@@ -18,6 +19,8 @@ export interface PromptOptions {
   /** Commands to execute instead of what comes from stdin. */
   readonly commands?: string | undefined;
   readonly symbols?: string | undefined;
+  /** Where threads find the trace. */
+  readonly location?: QueriesOptions | undefined;
 }
 
 /** Where commands come from and answers go. */
@@ -42,16 +45,20 @@ const OUTCOME_STATUS: Readonly<Record<Outcome, number | undefined>> = {
 /** @returns the exit status @throws UsageError when the symbols cannot be read */
 export async function debugAtPrompt(
   timeline: Timeline,
-  { commands, symbols }: PromptOptions,
+  { commands, symbols, location }: PromptOptions,
   streams: PromptStreams = { input: process.stdin, output: process.stdout },
 ): Promise<number> {
   // `replay86 debug ... | head` is no failure.
   process.stdout.on('error', () => process.exit());
   const isInteractive = commands === undefined && streams.input.isTTY === true;
-  const prompt = new Prompt(timeline, streams, isInteractive);
-  if (symbols !== undefined) loadSymbols(prompt.debugger, symbols);
-  if (commands !== undefined) return prompt.script(commandsOf(commands));
-  return isInteractive ? prompt.interactive() : prompt.piped();
+  const prompt = new Prompt(timeline, streams, isInteractive, location);
+  try {
+    if (symbols !== undefined) loadSymbols(prompt.debugger, symbols);
+    if (commands !== undefined) return await prompt.script(commandsOf(commands));
+    return await (isInteractive ? prompt.interactive() : prompt.piped());
+  } finally {
+    await prompt.debugger.close();
+  }
 }
 
 function loadSymbols(prompt: Debugger, path: string): void {
@@ -71,6 +78,7 @@ class Prompt {
     timeline: Timeline,
     private readonly streams: PromptStreams,
     isInteractive: boolean,
+    location: QueriesOptions | undefined,
   ) {
     const { output } = streams;
     this.debugger = new Debugger(timeline, {
@@ -85,6 +93,7 @@ class Prompt {
         else process.stderr.write(`replay86: ${message}\n`);
       },
       emphasize: output.isTTY ? pc.yellow : (text) => text,
+      location,
       readFile: (path) => readFileSync(path),
     });
   }

@@ -271,6 +271,27 @@ test('questions to the whole recording', async () => {
   ]);
 });
 
+test('when code was executed, and what functions returned', async () => {
+  await expectDialogue(new DebuggerUnderTest('disk', disassemble), [
+    ['goto 113000', 'tick 113,000  0.000865026 s  0008:001005e3  xor eax, eax'],
+    [
+      'calls 0x1005e1',
+      '  tick 62,379  to return to 0x001001b4: at tick 113,582, with eax 0xffbe354d',
+      '> tick 113,000  here',
+      '  tick 158,231  to return to 0x0010046a: at tick 178,714, with eax 0x1563f787',
+    ],
+    [
+      'executions 0x1005e1',
+      '  tick 62,379  cr3 0x00000000, esp 0x0008fffc, privilege level 0',
+      '> tick 113,000  here',
+      '  tick 158,231  cr3 0x00000000, esp 0x0008fffc, privilege level 0',
+    ],
+    ['calls 0x3000000', 'nowhere in the recording'],
+    ['calls', 'error: an address is missing'],
+    ['where', 'tick 113,000  0.000865026 s  0008:001005e3  xor eax, eax'],
+  ]);
+});
+
 test('inputs, and the console as it was', async () => {
   const prompt = new DebuggerUnderTest('input', disassemble);
   await prompt.run('goto 50%');

@@ -85,14 +85,14 @@ export class Debugger {
     return this.session.timeline.tick;
   }
 
+  /** Ends the threads that have helped with queries. */
+  async close(): Promise<void> {
+    await this.session.queries.close();
+  }
+
   /** @throws CommandError */
   loadSymbols(path: string): void {
     loadSymbols(this.session, path);
-  }
-
-  /** The place where the timeline stands. */
-  showPlace(): void {
-    this.session.print(this.session.placeText());
   }
 
   /** One command; an empty line repeats the last one where that makes sense. */

@@ -3,7 +3,8 @@
  */
 import { grouped } from '../cli/text.js';
 import { firstAtOrAfter } from '../timeline/playback.js';
-import type { MemoryAccess } from '../timeline/queries/results.js';
+import type { ListOptions } from '../timeline/queries/queries.js';
+import type { Call, Findings, MemoryAccess } from '../timeline/queries/results.js';
 import { type Command, countOf, requireNothing, valueOf, wordsOf } from './command.js';
 import { CommandError } from './command-error.js';
 import type { Session } from './session.js';
@@ -11,7 +12,7 @@ import { bytesText, hex, valueText } from './text.js';
 import { timelineBar } from './timeline-bar.js';
 
 const DEFAULT_BYTES = 4;
-const WRITES_AROUND = 10;
+const FOUND_AROUND = 10;
 const EVENTS_AROUND = 5;
 const PAYLOAD_SHOWN_BYTES = 16;
 const INFO_TOPICS = ['stops', 'marks', 'trace'] as const;
@@ -40,23 +41,41 @@ export const RECORD_COMMANDS: readonly Command[] = [
     operands: 'ADDRESS [LENGTH]',
     help: 'who writes memory, before and after this place',
     completes: 'expression',
-    run: async (session, operands) => {
+    run: (session, operands) => {
       const { address, bytes } = rangeOf(session, operands);
-      const { queries, timeline, travelOptions } = session;
-      const found = await session.interruptible(async () => ({
-        before: await queries.writes(address, bytes, { ...travelOptions, toTick: timeline.tick, limit: WRITES_AROUND, end: 'last' }),
-        after: await queries.writes(address, bytes, { ...travelOptions, fromTick: timeline.tick, limit: WRITES_AROUND }),
-      }));
-      if (found === 'interrupted') {
-        session.print('interrupted');
-        return;
-      }
-      const { before, after } = found;
-      const items = [...before.items, ...after.items];
-      if (items.length === 0) session.print(`nothing in the recording writes ${hex(address)}`);
-      if (before.more) session.print('  ...');
-      for (const line of withPlace(session, items, (item) => writeText(session, item))) session.print(line);
-      if (after.more) session.print('  ...');
+      return showAround(
+        session,
+        (options) => session.queries.writes(address, bytes, options),
+        (item) => writeText(session, item),
+      );
+    },
+  },
+  {
+    names: ['executions'],
+    operands: 'ADDRESS',
+    help: 'when an instruction is executed, before and after this place',
+    completes: 'expression',
+    run: (session, operands) => {
+      const address = addressOf(session, operands);
+      return showAround(
+        session,
+        (options) => session.queries.executions(address, options),
+        ({ cr3, esp, privilege }) => `cr3 ${hex(cr3)}, esp ${hex(esp)}, privilege level ${privilege}`,
+      );
+    },
+  },
+  {
+    names: ['calls'],
+    operands: 'ADDRESS',
+    help: 'calls of a function, with what they returned in EAX, before and after this place',
+    completes: 'expression',
+    run: (session, operands) => {
+      const address = addressOf(session, operands);
+      return showAround(
+        session,
+        (options) => session.queries.calls(address, options),
+        (call) => callText(session, call),
+      );
     },
   },
   {
@@ -125,6 +144,43 @@ const INFO: Readonly<Record<(typeof INFO_TOPICS)[number], (session: Session) => 
     ];
   },
 };
+
+/** Lists the last ones before the present place and the first ones from it on. */
+async function showAround<T extends { readonly tick: number }>(
+  session: Session,
+  ask: (options: ListOptions) => Promise<Findings<T>>,
+  text: (item: T) => string,
+): Promise<void> {
+  const { timeline, travelOptions } = session;
+  const found = await session.interruptible(async () => ({
+    before: await ask({ ...travelOptions, toTick: timeline.tick, limit: FOUND_AROUND, end: 'last' }),
+    after: await ask({ ...travelOptions, fromTick: timeline.tick, limit: FOUND_AROUND }),
+  }));
+  if (found === 'interrupted') {
+    session.print('interrupted');
+    return;
+  }
+  const { before, after } = found;
+  const items = [...before.items, ...after.items];
+  if (items.length === 0) session.print('nowhere in the recording');
+  if (before.more) session.print('  ...');
+  for (const line of withPlace(session, items, text)) session.print(line);
+  if (after.more) session.print('  ...');
+}
+
+/** @throws CommandError */
+function addressOf(session: Session, operands: string): number {
+  const [place] = wordsOf(operands, 1);
+  if (place === undefined) throw new CommandError('an address is missing');
+  return valueOf(session, place);
+}
+
+function callText({ view }: Session, { returnAddress, returnTick, returnValue }: Call): string {
+  const to = `to return to ${view.addressText(returnAddress)}`;
+  return returnTick === undefined || returnValue === undefined
+    ? `${to}, which never happened`
+    : `${to}: at tick ${grouped(returnTick)}, with eax ${hex(returnValue)}`;
+}
 
 function rangeOf(session: Session, operands: string): { readonly address: number; readonly bytes: number } {
   const [place, length] = wordsOf(operands, 2);

@@ -5,7 +5,7 @@
 import { grouped } from '../cli/text.js';
 import type { TravelOptions } from '../timeline/history.js';
 import { firstAtOrAfter } from '../timeline/playback.js';
-import { Queries } from '../timeline/queries/queries.js';
+import { Queries, type QueriesOptions } from '../timeline/queries/queries.js';
 import type { Hit, Stop } from '../timeline/stops.js';
 import type { Timeline } from '../timeline/timeline.js';
 import { type Disassemble, GuestView } from './guest-view.js';
@@ -22,9 +22,14 @@ export interface DebuggerHost {
   readonly complain: (message: string) => void;
   /** Makes text stand out. */
   readonly emphasize: (text: string) => string;
+  /** Where threads that help with queries find the recording again. */
+  readonly location?: QueriesOptions | undefined;
   /** @throws an error of the system */
   readonly readFile: (path: string) => Uint8Array;
 }
+
+/** Who makes an access that is not an instruction's. */
+const ACCESSORS = { delivery: 'the delivery of an interrupt or exception', pageWalk: 'a page walk', device: 'a device' } as const;
 
 export class Session {
   readonly view: GuestView;
@@ -42,7 +47,7 @@ export class Session {
     readonly host: DebuggerHost,
   ) {
     this.view = new GuestView(timeline.machine, this.symbols, host.disassemble);
-    this.queries = new Queries(timeline);
+    this.queries = new Queries(timeline, host.location);
     this.registersNow = registerTexts(timeline.machine);
     this.registersBefore = this.registersNow;
   }
@@ -137,7 +142,7 @@ export class Session {
     const value = (): string => valueText(timeline.machine.peekPhysical(address, bytes));
     await timeline.seek(tick);
     const before = value();
-    const by = view.nextText();
+    const by = hit.by === undefined || hit.by === 'instruction' ? view.nextText() : `${ACCESSORS[hit.by]} at ${view.nextText()}`;
     await timeline.seek(tick + 1);
     const after = value();
     await timeline.seek(standTick);
