@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { I8042 } from '../../engine/devices/i8042.js';
 import { Keyboard } from '../../engine/devices/keyboard.js';
 import { Mouse } from '../../engine/devices/mouse.js';
+import { translateToSet1 } from '../../engine/devices/scan-codes.js';
 import { I8042Model, translate } from './i8042-model.js';
 import { KEYS, setOneCode } from './keyboard-model.js';
 import { act, agreesWithModel, type Operation, out, read, wait } from './test-device-property.js';
@@ -85,6 +86,11 @@ const ride = fc
 const scaled = fc
   .tuple(fc.integer({ min: -7, max: 7 }), fc.integer({ min: -7, max: 7 }))
   .map(([dx, dy]) => [out(0x64, 0x60), out(0x60, 3), ...toMouse(0xe7, 0xf4), ...drain, act('mouse', dx, dy, 0, 0), ...drain]);
+
+it('translates every byte', () => {
+  const bytes = Array.from({ length: 256 }, (_, code) => code);
+  expect(bytes.map(translateToSet1)).toEqual(bytes.map(translate));
+});
 
 it('sends the code of set 2 for every key of set 1', () => {
   const keyboard = new Keyboard();

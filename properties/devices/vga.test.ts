@@ -37,6 +37,9 @@ const LINE_NS = 31_778;
 const line = fc.oneof(fc.integer({ min: 0, max: 449 }), fc.integer({ min: 410, max: 415 }), fc.constantFrom(0, 1, 35, 399, 400));
 const beam = fc.tuple(line, fc.constantFrom(0, 0, 0, 0, 25_421, 25_422)).map(([lines, ns]) => lines * LINE_NS + ns);
 
+/** Every line of a frame. */
+const frame = Array.from({ length: 449 }, () => [wait(LINE_NS), read(0x3da)]).flat();
+
 it('keeps registers, and shows the screen that the model does', () => {
   let text = new TestMemory(0);
   agreesWithModel({
@@ -49,6 +52,7 @@ it('keeps registers, and shows the screen that the model does', () => {
       { weight: 3, arbitrary: view },
       { weight: 1, arbitrary: fc.constant([out(0x3c2, 0x67), act('look')]) },
       { weight: 2, arbitrary: fc.tuple(fc.integer({ min: 0, max: 0xffff }), byte).map(([at, value]) => act('put', at, value)) },
+      { weight: 1, arbitrary: fc.constant(frame) },
       { weight: 3, arbitrary: beam.map((ns) => [wait(ns), read(0x3da)]) },
     ),
     build: (bench) => {
