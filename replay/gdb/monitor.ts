@@ -1,6 +1,7 @@
 /**
  * `monitor` commands: what gdb has no commands for.
  */
+import { TraceError } from '../../traces/index.js';
 import { firstAtOrAfter } from '../timeline/playback.js';
 import { linearPc } from './points.js';
 import type { Session } from './session.js';
@@ -37,7 +38,7 @@ const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map<string, MonitorCom
   ['goto', { usage: 'goto TICK|begin|end', help: 'go to a tick of the recording', run: goto }],
   ['checkpoint', { usage: 'checkpoint', help: 'note the present tick under a number', run: checkpoint }],
   ['restart', { usage: 'restart [NUMBER]', help: 'go to a checkpoint, or to the beginning', run: restart }],
-  ['fork', { usage: 'fork', help: 'leave the recording: a live machine from here on', run: fork }],
+  ['fork', { usage: 'fork [FILE]', help: 'leave the recording: a live machine from here on, recorded to a file', run: fork }],
   ['writes', { usage: 'writes ADDRESS [BYTES]', help: `the last ${WRITES_SHOWN} writes to linear memory before here`, run: writes }],
   ['irqs', { usage: 'irqs', help: 'recorded interrupts around here', run: interrupts }],
   ['save-trace', { usage: 'save-trace FILE', help: 'write the trace with its images to a file', run: saveTrace }],
@@ -120,8 +121,14 @@ function checkpoint({ marks, machine, diversion }: Session, _words: readonly str
   print(`checkpoint ${marks.length} at tick ${machine.tick}\n`);
 }
 
-function fork(session: Session, _words: readonly string[], { print }: MonitorOutput): void {
-  session.divert();
+async function fork(session: Session, [path]: readonly string[], { print }: MonitorOutput): Promise<void> {
+  if (session.diversion !== undefined) throw new MonitorError('this is a diversion already');
+  try {
+    await session.divert(path);
+  } catch (error) {
+    if (!(error instanceof TraceError)) throw error;
+    throw new MonitorError(error.message);
+  }
   session.printNotices(print);
 }
 
@@ -170,8 +177,9 @@ function interrupts({ timeline, machine }: Session, _words: readonly string[], {
   print(`${next} of ${ticks.length} interrupts before tick ${machine.tick}\n`);
 }
 
-function saveTrace({ host }: Session, [path, ...more]: readonly string[], { print }: MonitorOutput): void {
+function saveTrace({ host, diversion }: Session, [path, ...more]: readonly string[], { print }: MonitorOutput): void {
   if (path === undefined || more.length > 0) throw new MonitorError('give a file name');
+  if (diversion !== undefined) throw new MonitorError('a diversion is recorded by monitor fork FILE');
   print(`${host.saveTrace(path)}\n`);
 }
 

@@ -6,7 +6,7 @@
  * linear address, CS base + EIP, in every mode; the offset itself is in `ip`. General registers are as programs see them:
  * the stack lies at `ss_base + esp`.
  */
-import type { Machine, StateValue } from '../../engine/index.js';
+import type { ChangeableRegister, Machine, StateValue } from '../../engine/index.js';
 
 export interface RegisterRow {
   readonly name: string;
@@ -16,12 +16,11 @@ export interface RegisterRow {
   readonly feature: Feature;
   readonly group?: 'general' | 'float' | 'vector' | 'system';
   readonly read: (cpu: CpuView) => bigint;
-  /** Name in `Registers.set`, if a diversion may change it. */
-  readonly writes?: WritableRegister;
+  /** By what name a diversion may change it, if it may. */
+  readonly writes?: ChangeableRegister;
 }
 
 export type Feature = 'org.gnu.gdb.i386.core' | 'org.gnu.gdb.i386.sse' | 'org.replay86.system';
-export type WritableRegister = Parameters<Machine['registers']['set']>[0];
 
 const SEGMENT_INDEX = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;
 type Segment = keyof typeof SEGMENT_INDEX;

@@ -26,8 +26,6 @@ export interface StubHost {
   readonly timeline: Timeline;
   /** gdb wants to end everything. */
   readonly onKill: () => void;
-  /** A machine as it was when the recording started. */
-  readonly createMachine: () => Machine;
   /** Writes lead to a diversion; otherwise they are refused. */
   readonly writesDivert: boolean;
   /** Writes the trace, complete with its images. @returns what to tell about it */
@@ -176,18 +174,27 @@ export class Session {
       await this.timeline.seek(startTick);
       return false;
     }
-    this.diversion = undefined;
+    this.leaveDiversion();
     return true;
   }
 
   // --- leaving the recording -----------------------------------------------------------------------------------------------
 
-  divert(): Diversion {
+  /** @param path records the diversion there @throws TraceError when that cannot be written */
+  async divert(path?: string): Promise<Diversion> {
     if (this.diversion !== undefined) return this.diversion;
-    const diversion = new Diversion(this.host.createMachine(), this.timeline.machine);
+    const { timeline } = this;
+    const diversion = new Diversion(await timeline.fork(timeline.tick, {}, path));
     this.diversion = diversion;
-    this.notices += `replay86: this is a diversion from tick ${diversion.startTick} now, without the recorded inputs, forwards only; monitor restart or goto returns to the recording\n`;
+    const recorded = path === undefined ? '' : `, recorded to ${path}`;
+    this.notices += `replay86: this is a diversion from tick ${diversion.startTick} now${recorded}: without the recorded inputs, forwards only; monitor restart or goto returns to the recording\n`;
     return diversion;
+  }
+
+  /** Back to the recording. */
+  leaveDiversion(): void {
+    this.diversion?.close();
+    this.diversion = undefined;
   }
 
   printNotices(print: (text: string) => void): void {
@@ -196,16 +203,16 @@ export class Session {
   }
 
   /** @throws PacketError */
-  writeRegister(row: RegisterRow, bytes: Uint8Array): void {
-    this.diversionForWrites(row.name).writeRegister(row, Number(BigInt.asUintN(32, numberOfBytes(bytes))));
+  async writeRegister(row: RegisterRow, bytes: Uint8Array): Promise<void> {
+    (await this.diversionForWrites(row.name)).writeRegister(row, Number(BigInt.asUintN(32, numberOfBytes(bytes))));
   }
 
   /** @throws PacketError */
-  writeMemory(address: number, bytes: Uint8Array): void {
-    this.diversionForWrites('memory').writeMemory(address, bytes);
+  async writeMemory(address: number, bytes: Uint8Array): Promise<void> {
+    (await this.diversionForWrites('memory')).writeMemory(address, bytes);
   }
 
-  private diversionForWrites(what: string): Diversion {
+  private async diversionForWrites(what: string): Promise<Diversion> {
     if (this.diversion === undefined && !this.host.writesDivert)
       throw new PacketError(`the recording cannot be changed: ${what} stays as it was (debug --fork or monitor fork allow changes)`);
     return this.divert();

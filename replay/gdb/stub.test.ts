@@ -1,6 +1,11 @@
 /** Each packet of the protocol, on recorded guests in real and in protected mode. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { openTraceFile } from '../../traces/index.js';
+import { replay } from '../replay.js';
 import { REGISTERS } from './registers.js';
 import { consoleText, corpusTrace, isConsole, packetOf, stubFor, TestClient } from './test-client.js';
 
@@ -426,7 +431,7 @@ describe('diversions', () => {
     expect(await tick()).toBe(300_001);
     expect(await client.ask('bs')).toMatch(/^T05replaylog:begin/);
     expect(await client.ask(`P${numberOf('cr0')}=00000000`)).toContain('cr0 cannot be changed');
-    expect(await client.ask('Mf0000000,1:00')).toContain('no memory is present');
+    expect(await client.ask('Mf0000000,1:00')).toContain('no memory at 0xf0000000');
     expect(await client.monitor('when')).toContain('tick 300001 of a diversion from tick 300000');
     expect(await client.monitor('checkpoint')).toContain('a diversion has no checkpoints');
     await goTo(300_000);
@@ -442,6 +447,30 @@ describe('diversions', () => {
     await client.ask('z0,100029,1');
     await client.ask('Z2,8fffc,4');
     expect(await client.ask('c')).toMatch(/^T05watch:8fffc;/);
+  });
+
+  it('are recorded where that is wished', async () => {
+    open('timer');
+    await goTo(300_000);
+    const folder = mkdtempSync(join(tmpdir(), 'replay86-gdb-stub-'));
+    try {
+      const path = join(folder, 'diverted.trace');
+      expect(await client.monitor(`fork ${folder}/none/x.trace`)).toContain('none/x.trace');
+      expect(await client.monitor(`fork ${path}`)).toContain('recorded to');
+      expect(await client.monitor('fork')).toContain('this is a diversion already');
+      expect(await client.monitor('save-trace x')).toContain('monitor fork FILE');
+      expect(await client.ask(`P${numberOf('ebx')}=07000000`)).toBe('OK');
+      await client.ask('vCont;s:1');
+      const digest = client.stub.session.machine.digest();
+      await client.monitor('restart');
+      const trace = openTraceFile(path);
+      const result = replay(trace);
+      trace.close();
+      expect(result.divergence).toBeUndefined();
+      expect([result.tick, result.digest]).toEqual([300_001, digest]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('run as the recording did when nothing is changed', async () => {

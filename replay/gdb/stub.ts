@@ -70,9 +70,10 @@ export class Stub {
     }
   }
 
-  /** gdb is gone. The run stays where it is; breakpoints belonged to gdb. */
+  /** gdb is gone. The recorded run stays where it is; breakpoints and a diversion belonged to gdb. */
   disconnected(): void {
     this.session.points.clear();
+    this.session.leaveDiversion();
   }
 
   private handlerOf(text: string): { readonly handler: Handler | undefined; readonly rest: string } {
@@ -135,13 +136,13 @@ export class Stub {
     return hexOf(readRegister(row, this.cpu));
   }
 
-  private writeOneRegister(rest: string): string {
+  private async writeOneRegister(rest: string): Promise<string> {
     const [number, value] = rest.split('=');
     const row = REGISTERS[numberOfHex(number, 0xffff)];
     if (row === undefined) throw new PacketError('there is no such register');
     const bytes = bytesOfHex(value ?? '');
     if (bytes.length * 8 !== row.bits) throw new PacketError(`${row.name} has ${row.bits} bits`);
-    this.session.writeRegister(row, bytes);
+    await this.session.writeRegister(row, bytes);
     return OK;
   }
 
@@ -164,17 +165,17 @@ export class Stub {
     return Uint8Array.of(0x62, ...escaped);
   }
 
-  private writeMemory(rest: string, decode: (data: string) => Uint8Array): string {
+  private async writeMemory(rest: string, decode: (data: string) => Uint8Array): Promise<string> {
     const colon = rest.indexOf(':');
     if (colon < 0) throw new PacketError('data expected');
     const { address, bytes } = rangeOf(rest.slice(0, colon));
     const data = decode(rest.slice(colon + 1));
     if (data.length !== bytes) throw new PacketError(`${bytes} bytes expected`);
-    if (bytes > 0) this.session.writeMemory(address, data);
+    if (bytes > 0) await this.session.writeMemory(address, data);
     return OK;
   }
 
-  private writeBinary(payload: Uint8Array): string {
+  private writeBinary(payload: Uint8Array): Promise<string> {
     const text = Buffer.from(payload).toString('latin1').slice(1);
     return this.writeMemory(text, (data) => unescapeBinary(Buffer.from(data, 'latin1')));
   }

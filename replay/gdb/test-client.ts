@@ -1,8 +1,5 @@
 /** A client of the stub, without a network: what gdb would send, and what comes back. */
 import { openTraceFile } from '../../traces/index.js';
-import { buildMachine } from '../build-machine.js';
-import { TraceImages } from '../images.js';
-import { configOfTrace } from '../machine-setup.js';
 import { openTimeline } from '../timeline/timeline.js';
 import { Connection } from './connection.js';
 import { PacketReader, unescapeBinary } from './packet.js';
@@ -36,7 +33,6 @@ export function stubFor(path: string, options: Partial<StubHost> = {}): Stub {
   const trace = openTraceFile(path);
   return new Stub({
     timeline: openTimeline(trace),
-    createMachine: () => buildMachine(configOfTrace(trace.header, new TraceImages(trace), 'auto')),
     writesDivert: false,
     saveTrace: (target) => `written to ${target}`,
     symbols: undefined,
