@@ -28,6 +28,8 @@ export interface CampaignOptions {
 }
 
 const SINGLE_CASES = 128;
+/** What the host takes at once: waking it costs as much as some cases. */
+const NATIVE_CASES = 256;
 const SEQUENCE_CASES = 32;
 const SYSTEM_CASES = 32;
 /** So many shapes share a pool of states. */
@@ -35,8 +37,8 @@ const SHAPES_PER_POOL = 256;
 const RANDOM_BYTES = 'random bytes';
 const USER_FIRST_VECTORS_BEHIND = [1, 3, 4];
 
-export const casesPerShape = ({ system, sequences, casesPerShape: asked }: CampaignOptions): number =>
-  asked ?? (system ? SYSTEM_CASES : sequences ? SEQUENCE_CASES : SINGLE_CASES);
+export const casesPerShape = ({ system, sequences, oracle, casesPerShape: asked }: CampaignOptions): number =>
+  asked ?? (system ? SYSTEM_CASES : sequences ? SEQUENCE_CASES : oracle === 'native' ? NATIVE_CASES : SINGLE_CASES);
 
 export const targetsFor = ({ modes, match }: CampaignOptions): Target[] =>
   targetsOf(modes, match === undefined ? undefined : new RegExp(match, 'i'));
@@ -101,6 +103,7 @@ export class Campaign {
     const { left, right, oracles } = this;
     this.cases += batch.count;
     try {
+      oracles.right.begin?.(batch);
       oracles.left.run(batch, left);
       oracles.right.run(batch, right);
     } catch {

@@ -117,15 +117,25 @@ export class HostHelper {
     }
   }
 
-  /** Sends what is in the memory, under this request. False: the helper is dead. */
+  /** Has the helper run what is in the memory, under this request. False: it is dead. */
   call(request: Uint8Array): boolean {
+    return this.send(request) && this.isAnswered();
+  }
+
+  /** The first half of a call: the helper begins. */
+  send(request: Uint8Array): boolean {
     writeSync(this.memory, request, 0, request.length, 0);
     try {
       writeSync(this.commands, this.wake);
+      return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EPIPE') return false;
       throw error;
     }
+  }
+
+  /** The second half: waits until the helper is done. */
+  isAnswered(): boolean {
     return readSync(this.answers, this.wake) === 1;
   }
 

@@ -35,6 +35,8 @@ class HostOracle implements Oracle {
   private readonly request = new Uint32Array(REQUEST_BYTES / 4);
   private readonly head = new Uint8Array(SHARED.results + CAPACITY * RESULT.bytes);
   private readonly headView = new DataView(this.head.buffer);
+  /** The helper is at it; its answer has not been read. */
+  private begun: CaseBatch | undefined;
   /** Of the last batch: callers ask whether it is refused, then have it run. */
   private inspected: { code: Uint8Array; bits: CodeBits; findings: CodeFindings } | undefined;
 
@@ -61,31 +63,56 @@ class HostOracle implements Oracle {
     return findings;
   }
 
+  begin(batch: CaseBatch): void {
+    this.settle();
+    if (batch.count === 0 || batch.count > CAPACITY || this.refuses(batch) !== undefined) return;
+    this.prepare(batch);
+    if (this.send(batch, 0, batch.count)) this.begun = batch;
+    else this.close();
+  }
+
+  /** What has begun and nobody wants any more comes to its end. */
+  private settle(): void {
+    if (this.begun !== undefined && this.helper?.isAnswered() !== true) this.close();
+    this.begun = undefined;
+  }
+
   run(batch: CaseBatch, outcomes: Outcomes): void {
+    if (this.begun !== batch) this.settle();
     outcomes.strayWrites.length = 0;
-    const { count, bits } = batch;
+    const { count } = batch;
     if (count === 0) return;
     const refusal = this.refuses(batch);
     if (refusal !== undefined) throw new Error(`the host cannot run the batch: ${refusal}`);
     outcomes.ticks.fill(0, 0, count);
-    const { readsSelectors, loadedSegments } = this.inspect(batch);
-    this.request.set([0, bits, Number(readsSelectors), loadedSegments, 0, 0, 1]);
+    this.prepare(batch);
     for (let first = 0; first < count; first += CAPACITY) this.runPart(batch, outcomes, first, Math.min(CAPACITY, count - first));
   }
 
-  private runPart({ records }: CaseBatch, outcomes: Outcomes, first: number, count: number): void {
+  /** The request, but for the number of cases. */
+  private prepare(batch: CaseBatch): void {
+    const { readsSelectors, loadedSegments } = this.inspect(batch);
+    this.request.set([0, batch.bits, Number(readsSelectors), loadedSegments, 0, 0, 1]);
+  }
+
+  private send({ records }: CaseBatch, first: number, count: number): boolean {
+    this.request[0] = count;
+    this.helper ??= new HostHelper();
+    writeSync(this.helper.memory, records, first * USER_RECORD_BYTES, count * USER_RECORD_BYTES, SHARED.records);
+    return this.helper.send(new Uint8Array(this.request.buffer));
+  }
+
+  private runPart(batch: CaseBatch, outcomes: Outcomes, first: number, count: number): void {
     const from = first * USER_RECORD_BYTES;
     const bytes = count * USER_RECORD_BYTES;
-    this.request[0] = count;
-    const request = new Uint8Array(this.request.buffer);
     for (let again = 0; ; again++) {
-      this.helper ??= new HostHelper();
-      writeSync(this.helper.memory, records, from, bytes, SHARED.records);
-      if (this.helper.call(request)) break;
+      const isSent = this.begun === batch || this.send(batch, first, count);
+      this.begun = undefined;
+      if (isSent && this.helper?.isAnswered() === true) break;
       this.close();
       if (again === 1) throw new Error('the helper of the host oracle dies with its supervisor');
     }
-    const { memory } = this.helper;
+    const { memory } = this.helper as HostHelper;
     const { head, headView } = this;
     readSync(memory, head, 0, SHARED.results + count * RESULT.bytes, 0);
     readSync(memory, outcomes.records, from, bytes, SHARED.records);
@@ -117,6 +144,7 @@ class HostOracle implements Oracle {
   close(): void {
     this.helper?.close();
     this.helper = undefined;
+    this.begun = undefined;
   }
 }
 

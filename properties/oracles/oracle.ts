@@ -71,6 +71,8 @@ export interface Oracle {
   readonly countsTicks: boolean;
   /** Why it cannot run such a batch, or undefined. */
   refuses(batch: CaseBatch): string | undefined;
+  /** `run` with the same batch comes next: what can go on meanwhile (another process) begins. */
+  begin?(batch: CaseBatch): void;
   run(batch: CaseBatch, outcomes: Outcomes): void;
   close(): void;
 }
