@@ -73,12 +73,14 @@ export async function reverseStepOver(timeline: Timeline, options: TravelOptions
   const isReturn = instruction !== undefined && RETURNS.has(instruction.mnemonic);
   const isRepeat = instruction?.repeats === true;
   if (!isReturn && !isRepeat) return back;
-  /** One instruction ends where we were, with this stack or with what it has removed from it. */
+  const slot = stackTop(machine);
+  /** This one instruction has led where we were: it has pushed what was returned through, or repeats with this stack. */
   const leadsHere = (): boolean => {
     const before = machine.peekInstruction();
     if (before === undefined || !isOne(before) || (programCounter(machine) + before.lengthBytes) >>> 0 !== here) return false;
-    const removed = top - stackTop(machine);
-    return removed >= 0 && removed < ARGUMENTS_LIMIT_BYTES;
+    if (before.repeats) return stackTop(machine) === top;
+    if (CALLS.has(before.mnemonic)) return stackTop(machine) - returnBytes(machine) === slot;
+    return stackTop(machine) > slot && stackTop(machine) - slot <= INTERRUPT_FRAME_BYTES;
   };
   const resumesHere = (): boolean => programCounter(machine) === here && stackTop(machine) === top;
   const own: StopCondition[] = Array.from({ length: LONGEST_INSTRUCTION_BYTES }, (_, distance) => ({
@@ -96,8 +98,36 @@ export async function reverseStepOver(timeline: Timeline, options: TravelOptions
   // A return that nothing of the kind has led to: a jump, or the first instruction of a task.
   const target = found[0]?.tick ?? startTick - 1;
   await timeline.history.seekBack(target);
+  if (isRepeat) await backToFirstIteration(timeline, options);
   if (found.some(({ condition }) => events.includes(condition)) && timeline.tick > 0) return reverseStepOver(timeline, options);
   return found.length === 0 ? { kind: 'stepped' } : asStep({ kind: 'hit', hits: found }, own);
+}
+
+/** The machine stands where a REP begins, or goes on after an interrupt: back to where it begins. */
+async function backToFirstIteration(timeline: Timeline, options: TravelOptions): Promise<void> {
+  const { history, machine } = timeline;
+  const here = programCounter(machine);
+  const top = stackTop(machine);
+  const isHere = (): boolean => programCounter(machine) === here && stackTop(machine) === top;
+  for (let beginTick = timeline.tick; ; ) {
+    await history.seekBack(beginTick - 1);
+    const resumed = machine.peekInstruction()?.mnemonic === 'iret';
+    const events: StopCondition[] = [
+      { kind: 'interrupt', when: isHere },
+      { kind: 'exception', when: isHere },
+    ];
+    const found = resumed ? await timeline.lastBefore(beginTick, events, options) : [];
+    const tick = found === 'interrupted' ? undefined : found[0]?.tick;
+    if (tick !== undefined && tick > 0) await history.seekBack(tick - 1);
+    const begun =
+      tick !== undefined && isHere() ? await timeline.lastBefore(tick, [{ kind: 'breakpoint', address: here, when: isHere }], options) : [];
+    const earlier = begun === 'interrupted' ? undefined : begun[0]?.tick;
+    if (earlier === undefined) {
+      await timeline.seek(beginTick);
+      return;
+    }
+    beginTick = earlier;
+  }
 }
 
 /** Follows calls and returns on the present stack from some moment on: which of them belong together. */
@@ -132,10 +162,8 @@ class Pairing {
   returns(mnemonic: string | undefined): boolean {
     const { top } = this;
     if (mnemonic !== 'iret') return this.calls.delete(top);
-    for (const before of this.interrupts.keys()) {
-      if (before > top && before - top <= INTERRUPT_FRAME_BYTES) return this.interrupts.delete(before);
-    }
-    return false;
+    const candidates = [...this.interrupts.keys()].filter((before) => before > top && before - top <= INTERRUPT_FRAME_BYTES);
+    return candidates.length > 0 && this.interrupts.delete(Math.min(...candidates));
   }
 }
 
@@ -163,7 +191,7 @@ export async function finish(timeline: Timeline, options: TravelOptions): Promis
       else pairing.interrupted(machine.tick);
       return false;
     }
-    return pairing.isNear(pairing.top) && !pairing.returns(mnemonic);
+    return !pairing.returns(mnemonic) && pairing.isNear(pairing.top);
   };
   // The instruction that comes next is passed: it counts all the same.
   const first = machine.peekInstruction()?.mnemonic;
@@ -192,7 +220,7 @@ export async function reverseFinish(timeline: Timeline, options: TravelOptions):
     const mnemonic = machine.peekInstruction()?.mnemonic ?? '';
     if (CALLS.has(mnemonic)) pairing.called(machine.tick);
     else if (SOFTWARE_INTERRUPTS.has(mnemonic)) pairing.interrupted(machine.tick);
-    else if (!pairing.returns(mnemonic) && pairing.isNear(pairing.top)) unpaired.add(pairing.top);
+    else if (!pairing.returns(mnemonic) && pairing.isNear(pairing.top + INTERRUPT_FRAME_BYTES)) unpaired.add(pairing.top);
     return false;
   };
   const noteEvent = (): boolean => {

@@ -27,8 +27,10 @@ export interface Step {
   readonly after: readonly number[];
   /** Lines as they stand after each byte of output. */
   readonly output: readonly { readonly source: ConsoleSource; readonly line: string }[];
-  /** Esp before it. */
+  /** Linear EIP and ESP before it, and the bytes there. */
+  readonly linear: number;
   readonly esp: number;
+  readonly code: Uint8Array;
 }
 
 const STRING_OPCODES = new Set([0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf, 0x6c, 0x6d, 0x6e, 0x6f]);
@@ -92,7 +94,9 @@ export function scan(machine: Machine, events: TimelineEvents, fromTick: number,
         before,
         after: modeOf(machine),
         output,
+        linear,
         esp,
+        code,
       });
     repeating = !halted && interrupts.length + exceptions.length === 0 && linearOf(machine) === linear && isRepeat(code);
   }
