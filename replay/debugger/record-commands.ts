@@ -175,11 +175,11 @@ function addressOf(session: Session, operands: string): number {
   return valueOf(session, place);
 }
 
-function callText({ view }: Session, { returnAddress, returnTick, returnValue }: Call): string {
+function callText({ timeline, view }: Session, { tick, returnAddress, returnTick, returnValue }: Call): string {
   const to = `to return to ${view.addressText(returnAddress)}`;
-  return returnTick === undefined || returnValue === undefined
-    ? `${to}, which never happened`
-    : `${to}: at tick ${grouped(returnTick)}, with eax ${hex(returnValue)}`;
+  // Of calls before the present place, returns are looked for up to there.
+  if (returnTick === undefined || returnValue === undefined) return `${to}: ${tick < timeline.tick ? 'not by now' : 'never'}`;
+  return `${to}: at tick ${grouped(returnTick)}, with eax ${hex(returnValue)}`;
 }
 
 function rangeOf(session: Session, operands: string): { readonly address: number; readonly bytes: number } {
