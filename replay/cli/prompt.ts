@@ -171,13 +171,16 @@ class Prompt {
   private async execute(command: string): Promise<Outcome> {
     const travelling = new AbortController();
     const startMs = performance.now();
+    let shownPercent = -1;
     this.travelling = travelling;
     try {
       return await this.debugger.execute(command, {
         signal: travelling.signal,
         onProgress: (done, total) => {
-          if (process.stderr.isTTY && performance.now() - startMs > PROGRESS_AFTER_MS)
-            this.progress.show(`${Math.min(100, Math.floor((done / total) * 100))} % (Ctrl-C interrupts)`);
+          if (!process.stderr.isTTY || performance.now() - startMs < PROGRESS_AFTER_MS) return;
+          const percent = Math.min(100, Math.floor((done / total) * 100));
+          if (percent !== shownPercent) this.progress.show(`${percent} % (Ctrl-C interrupts)`);
+          shownPercent = percent;
         },
       });
     } finally {

@@ -5,8 +5,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { disassemble } from '../../properties/assembler/disassemble.js';
+import { DivergenceError } from '../timeline/playback.js';
 import { DebuggerUnderTest, elfWithSymbols } from './test-debugger.js';
 
 /** Names for places of the guest in timer.trace. */
@@ -348,6 +349,19 @@ test('the signal interrupts: forwards one stays where one has come to, backwards
   expect(prompt.timeline.tick).toBe(3_000_000);
   expect(await prompt.debugger.execute('continue', { signal: aborted })).toBe('interrupted');
   expect(prompt.timeline.tick).toBeGreaterThanOrEqual(3_000_000);
+});
+
+test('a replay that differs is said in one line; one stays where one was', async () => {
+  const prompt = await timer('goto 300349');
+  vi.spyOn(prompt.timeline, 'continue').mockImplementation(async () => {
+    await prompt.timeline.seek(400_000);
+    throw new DivergenceError({ tick: 400_000, what: 'interrupt', expected: 'none', found: 'vector 32 at tick 400000' });
+  });
+  expect(await prompt.run('continue')).toEqual([
+    'error: diverged at tick 400000: interrupt: expected none, found vector 32 at tick 400000',
+  ]);
+  expect(prompt.outcome).toBe('diverged');
+  expect(prompt.timeline.tick).toBe(300_349);
 });
 
 test('a diversion is a trace of its own, with the changes in it', async () => {
