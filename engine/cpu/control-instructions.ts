@@ -6,6 +6,7 @@ import { generalProtection, invalidOpcode } from './exceptions.js';
 import type { Cpu, HostInstruction, HostSemantics } from './host-instruction.js';
 import * as layout from './layout.js';
 import { readOperand, requireRing0, writeWord } from './operands.js';
+import { flushedLinear } from './segmentation.js';
 import { CR0, CR4 } from './state.js';
 
 const CR0_WRITABLE = CR0.pe | CR0.mp | CR0.em | CR0.ts | CR0.ne | CR0.wp | CR0.am | CR0.nw | CR0.cd | CR0.pg;
@@ -103,6 +104,9 @@ export const controlSemantics: Record<string, HostSemantics> = {
   // There are no caches to lose or write back.
   invd: requireRing0,
   wbinvd: requireRing0,
+  clflush: (cpu, { segment, offset }) => {
+    cpu.memory.read8(flushedLinear(cpu, segment, offset));
+  },
   invlpg: (cpu, instruction) => {
     if (!instruction.memory) throw invalidOpcode();
     requireRing0(cpu);

@@ -85,6 +85,16 @@ export function checkedLinear(cpu: Cpu, segment: number, offset: number, bytes: 
   return linear;
 }
 
+/** Linear address of a byte that CLFLUSH names: of an execute-only segment, too (SDM volume 2, CLFLUSH). */
+export function flushedLinear(cpu: Cpu, segment: number, offset: number): number {
+  const { state } = cpu;
+  const attributes = state.segmentAttributes(segment);
+  const isExecuteOnly = (attributes & (ATTRIBUTE.present | ATTRIBUTE.code | ATTRIBUTE.readWrite)) === (ATTRIBUTE.present | ATTRIBUTE.code);
+  if (!isExecuteOnly || state.longCode || state.realAddressing) return cpu.linear(segment, offset, 1, false);
+  if (!withinLimit(state.segmentLimit(segment), attributes, offset, 1)) throw new GuestException(VECTOR.generalProtection, 0);
+  return (state.segmentBase(segment) + offset) >>> 0;
+}
+
 /** Mask of the stack pointer: 32 or 16 bits, by the B bit of the stack segment. */
 export const stackMask = (attributes: number): number => (attributes & ATTRIBUTE.big ? 0xffff_ffff : 0xffff);
 

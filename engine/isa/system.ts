@@ -68,6 +68,7 @@ export const SYSTEM: readonly Definition[] = [
   row('0F 08', 'invd', '', 'invd'),
   row('0F 09', 'wbinvd', '', 'wbinvd'),
   row('0F 01 /7', 'invlpg', 'M', 'invlpg'),
+  row('NP 0F AE /7', 'clflush', 'Mb', 'clflush'),
   row('0F 01 =F8', 'swapgs', '', 'swapgs', { only64: true }),
   row('0F 01 /0', 'sgdt', 'M', 'sgdt', sized),
   row('0F 01 /1', 'sidt', 'M', 'sidt', sized),

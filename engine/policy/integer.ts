@@ -288,4 +288,14 @@ export const INTEGER_POLICY: readonly PolicyRow[] = [
     intel: 'unknown',
     excuses: { wholeCase: true },
   },
+  {
+    id: 'ud0.modrm',
+    instructions: 'UD0',
+    when: 'the byte behind the opcode cannot be fetched',
+    source: 'SDM 2, UD0 (some older processors decode it without ModRM byte); APM 3, UD0',
+    ours: 'there is a ModRM byte, whose fetch may fault',
+    amd: '#UD',
+    intel: 'as ours',
+    excuses: { wholeCase: true },
+  },
 ];

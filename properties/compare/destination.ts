@@ -7,10 +7,12 @@ import { CPU_STATE, CPU_STATE_BYTES, type CpuState, CS, REGISTER_NAMES } from '.
 import { stateOfRecord } from './fields.js';
 
 export interface Destination {
-  /** In the record. */
-  readonly offset: number;
   readonly bytes: number;
+  /** Where in the record a byte of it lies, or one beside it; undefined outside the windows. */
+  readonly placeOf: (byte: number) => number | undefined;
 }
+
+const inRegister = (offset: number, bytes: number): Destination => ({ bytes, placeOf: (byte) => offset + byte });
 
 const INSTRUCTION_BYTES = 15;
 const SEGMENT_REGISTERS = ['ES', 'CS', 'SS', 'DS', 'FS', 'GS'];
@@ -35,7 +37,7 @@ function recordOffset({ windows }: CaseBatch, address: number): number | undefin
   return undefined;
 }
 
-/** undefined where there is no such operand, or it lies outside the windows. */
+/** undefined where there is no such operand. */
 export function destinationOf(batch: CaseBatch, record: Uint8Array): Destination | undefined {
   const { Decoder, DecoderOptions, Instruction, MemorySizeExt, OpKind, Register, RegisterExt } = iced();
   const state = stateOfRecord(record);
@@ -50,12 +52,12 @@ export function destinationOf(batch: CaseBatch, record: Uint8Array): Destination
       const register = instruction.op0Register;
       const name = Register[RegisterExt.fullRegister(register)] as string;
       const general = REGISTER_NAMES.indexOf(name.toLowerCase() as (typeof REGISTER_NAMES)[number]);
-      if (general >= 0) return { offset: CPU_STATE.registers + general * GENERAL_BYTES, bytes: GENERAL_BYTES };
+      if (general >= 0) return inRegister(CPU_STATE.registers + general * GENERAL_BYTES, GENERAL_BYTES);
       return vectorRegister(state, name);
     }
     if (kind !== OpKind.Memory) return undefined;
-    const offset = recordOffset(batch, effectiveAddress(state, instruction));
-    return offset === undefined ? undefined : { offset, bytes: Math.max(1, MemorySizeExt.size(instruction.memorySize)) };
+    const address = effectiveAddress(state, instruction);
+    return { bytes: Math.max(1, MemorySizeExt.size(instruction.memorySize)), placeOf: (byte) => recordOffset(batch, address + byte) };
   } finally {
     instruction.free();
     decoder.free();
@@ -67,12 +69,12 @@ function vectorRegister(state: CpuState, name: string): Destination | undefined 
   const [, letters, digits] = /^([XYZ]?MM|ST)(\d+)$/.exec(name) ?? [];
   if (letters === undefined) return undefined;
   const number = Number(digits);
-  if (letters === 'MM') return { offset: CPU_STATE.x87Registers + number * VECTOR_BYTES, bytes: VECTOR_BYTES };
+  if (letters === 'MM') return inRegister(CPU_STATE.x87Registers + number * VECTOR_BYTES, VECTOR_BYTES);
   if (letters === 'ST') {
     const top = (state.u16(CPU_STATE.x87Status) >> 11) & 7;
-    return { offset: CPU_STATE.x87Registers + ((top + number) & 7) * VECTOR_BYTES, bytes: VECTOR_BYTES };
+    return inRegister(CPU_STATE.x87Registers + ((top + number) & 7) * VECTOR_BYTES, VECTOR_BYTES);
   }
-  return { offset: CPU_STATE.xmm + number * VECTOR_BYTES, bytes: VECTOR_BYTES };
+  return inRegister(CPU_STATE.xmm + number * VECTOR_BYTES, VECTOR_BYTES);
 }
 
 /** Linear, of the memory operand. */

@@ -133,7 +133,10 @@ function erase(batch: CaseBatch, before: Uint8Array, record: Uint8Array, excuse:
   if (excuse.destination !== true && ranges === undefined) return;
   const destination = destinationOf(batch, before);
   for (const [first, count] of excuse.destination === true ? [[0, destination?.bytes ?? 0] as const] : (ranges ?? [])) {
-    if (destination !== undefined) record.fill(0, destination.offset + first, destination.offset + first + count);
+    for (let byte = first; byte < first + count; byte++) {
+      const place = destination?.placeOf(byte);
+      if (place !== undefined) record[place] = 0;
+    }
   }
 }
 

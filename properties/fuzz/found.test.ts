@@ -232,6 +232,23 @@ const FOUND: readonly (readonly [what: string, CaseText])[] = [
     },
   ],
   [
+    'CLFLUSH goes through an execute-only segment',
+    {
+      arena: 'user',
+      bits: 32,
+      state: {
+        eip: '0x10f40',
+        cs: '0xf',
+        'cs.attributes': '0xc0f9',
+      },
+      memory: {
+        'code+0x40': '2e 0f ae 3d 00 0f 01 00',
+      },
+      codeBytes: 8,
+      tickLimit: 8,
+    },
+  ],
+  [
     'SWAPGS is privileged',
     {
       arena: 'user',

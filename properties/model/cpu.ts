@@ -78,6 +78,8 @@ export interface Cpu {
 
   // --- memory, through segmentation and paging at the present privilege; offsets wrap as the caller has wrapped them -------
   load(segment: number, offset: bigint, bytes: number): bigint;
+  /** Faults as a load of a byte does, but execute-only segments allow it (CLFLUSH). */
+  touch(segment: number, offset: bigint): void;
   /** Nothing changes; for policies about the order of faults. */
   loadWouldFault(segment: number, offset: bigint, bytes: number): boolean;
   store(segment: number, offset: bigint, bytes: number, value: bigint): void;

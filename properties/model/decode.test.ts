@@ -15,7 +15,7 @@ const decoder = new Decoder(new OpcodeTable(OPCODES));
 
 function decode(bytes: readonly number[], bits: CodeBits): DecodedInstruction {
   let at = 0;
-  return decoder.decode({ nextByte: () => bytes[at++] ?? 0 }, bits);
+  return decoder.decode({ nextByte: () => bytes[at++] ?? 0, undefine: () => {} }, bits);
 }
 
 const hex = (bytes: readonly number[]): string => bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
@@ -133,7 +133,7 @@ describe('Decoder', () => {
     expect(() => decode([...new Array<number>(15).fill(0x66), 0x90], 32)).toThrow(ModelException);
     let fetched = 0;
     try {
-      decoder.decode({ nextByte: () => (fetched++, 0x66) }, 32);
+      decoder.decode({ nextByte: () => (fetched++, 0x66), undefine: () => {} }, 32);
       expect.unreachable();
     } catch (thrown) {
       expect(thrown).toMatchObject({ vector: 13, errorCode: 0 });

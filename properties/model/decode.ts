@@ -53,9 +53,12 @@ export interface DecodedInstruction {
 /** Gives the bytes of an instruction in order, or raises. */
 export interface ByteSource {
   nextByte(): number;
+  /** What is decoded relies on a row of the policy table. */
+  undefine(policyId: string): void;
 }
 
 const LENGTH_LIMIT_BYTES = 15;
+const UD0 = 0xff;
 
 const SEGMENT_PREFIX = new Map([
   [0x26, ES],
@@ -142,6 +145,7 @@ export class Decoder {
       modRm,
     });
 
+    if (map === 1 && byte === UD0) source.undefine('ud0.modrm');
     const candidates = this.#table.candidates(long, map, byte);
     if (candidates.length === 0) return undefinedInstruction(-1);
     let modRm = candidates[0]!.hasModRm ? this.#byte() : -1;

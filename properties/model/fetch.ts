@@ -74,6 +74,10 @@ export class InstructionFetch implements ByteSource {
     return instruction;
   }
 
+  undefine(policyId: string): void {
+    this.#processor.undefine(policyId);
+  }
+
   nextByte(): number {
     if (this.#inPage === 0) this.#enterPage();
     else this.#checkLimit();

@@ -12,7 +12,7 @@ import type { PhysicalMemory } from './memory.js';
 import type { Opcode } from './opcode.js';
 import { KIND } from './operand-form.js';
 import { ACCESS, Paging } from './paging.js';
-import { codeBitsOf, isCanonical, LINEAR_LIMIT, linearAddress, longLinearAddress, stackBitsOf } from './segmentation.js';
+import { codeBitsOf, isCanonical, isExecuteOnly, LINEAR_LIMIT, linearAddress, longLinearAddress, stackBitsOf } from './segmentation.js';
 import { dataBreakpoints, instructionBreakpoints } from './system/debug-registers.js';
 
 /** What becomes of interrupts, exceptions and traps: through the IDT in the system arena, the end of the case in the user arena. */
@@ -287,7 +287,18 @@ export class Processor implements Cpu {
   // --- memory --------------------------------------------------------------------------------------------------------------
 
   load(segment: number, offset: bigint, bytes: number): bigint {
-    const linear = this.#linear(segment, offset, bytes, false);
+    return this.#loadLinear(this.#linear(segment, offset, bytes, false), bytes);
+  }
+
+  touch(segment: number, offset: bigint): void {
+    const isOpen = this.codeBits !== 64 && isExecuteOnly(this.state, segment);
+    this.#loadLinear(
+      isOpen ? linearAddress(this.state, segment, Number(offset), 1, false, false) : this.#linear(segment, offset, 1, false),
+      1,
+    );
+  }
+
+  #loadLinear(linear: number, bytes: number): bigint {
     const value = this.#readLinear(linear, bytes, this.#userAccess(), true);
     if (this.#hasBreakpoints()) this.debugTrap |= dataBreakpoints(this.state, linear, bytes, false);
     return value;

@@ -49,6 +49,12 @@ export function linearAddress(state: CpuState, segment: number, offset: number, 
   return (state.u32(at + SEGMENT_STATE.base) + offset) % LINEAR_LIMIT;
 }
 
+/** A code segment that may not be read. */
+export function isExecuteOnly(state: CpuState, segment: number): boolean {
+  const mask = PRESENT | TYPE_CODE | TYPE_WRITABLE;
+  return (state.segmentAttributes(segment) & mask) === (PRESENT | TYPE_CODE);
+}
+
 /** Linear address in 64-bit mode: no limits, no types; only FS and GS have a base. */
 export function longLinearAddress(state: CpuState, segment: number, offset: bigint, bytes: number): bigint {
   const address = segment >= FS ? BigInt.asUintN(64, state.segmentBase(segment) + offset) : offset;

@@ -16,19 +16,7 @@ export interface CodeFindings {
 }
 
 const FEATURES: readonly (keyof typeof CpuidFeature)[] = [
-  ...([
-    'INTEL8086',
-    'INTEL8086_ONLY',
-    'INTEL186',
-    'INTEL286',
-    'INTEL286_ONLY',
-    'INTEL386',
-    'INTEL486',
-    'X64',
-    'CMOV',
-    'CX8',
-    'CMPXCHG16B',
-  ] as const),
+  ...(['INTEL8086', 'INTEL8086_ONLY', 'INTEL186', 'INTEL286', 'INTEL286_ONLY', 'INTEL386', 'INTEL486', 'X64', 'CMOV', 'CX8'] as const),
   ...(['FPU', 'FPU287', 'FPU387', 'FXSR', 'MMX', 'SSE', 'SSE2', 'CLFSH', 'PAUSE', 'MULTIBYTENOP', 'CET_IBT'] as const),
   // Hints, which processors without them ignore.
   ...(['PREFETCHW', 'PREFETCHWT1', 'PREFETCHITI', 'CLDEMOTE'] as const),
@@ -80,7 +68,8 @@ export function inspectCode(code: Uint8Array, bits: CodeBits): CodeFindings {
   const { Decoder, DecoderOptions, Instruction, Mnemonic, CpuidFeature } = iced();
   tables ??= loadTables();
   const { features, refused, stores, loads, far } = tables;
-  const decoder = new Decoder(bits, code, DecoderOptions.None);
+  // LOCK where it must not be is not looked at: some processors execute VERW with it.
+  const decoder = new Decoder(bits, code, DecoderOptions.NoInvalidCheck);
   const instruction = new Instruction();
   let refusal: string | undefined;
   let readsSelectors = false;

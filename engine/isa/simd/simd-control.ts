@@ -1,4 +1,4 @@
-/** EMMS, MXCSR, fences and CLFLUSH (Intel SDM volume 2). */
+/** EMMS, MXCSR and fences (Intel SDM volume 2). */
 import { VECTOR } from '../../cpu/exceptions.js';
 import * as layout from '../../cpu/layout.js';
 import { MXCSR_MASK } from '../../cpu/state.js';
@@ -25,16 +25,11 @@ const storeMxcsr: Semantics = (c) => {
 
 /** Memory is always in order. */
 const fence: Semantics = () => {};
-/** CLFLUSH faults as a load of a byte does, and there is no cache to flush. */
-const flushLine: Semantics = (c) => {
-  c.load(c.linear(0, false), 8);
-};
 
 export const SIMD_CONTROL: readonly Definition[] = [
   row('NP 0F 77', 'emms', '', emptyMmx),
   row('NP 0F AE /2', 'ldmxcsr', 'Md', loadMxcsr),
   row('NP 0F AE /3', 'stmxcsr', 'Md', storeMxcsr),
-  row('NP 0F AE /7', 'clflush', 'Mb', flushLine),
   row('NP 0F AE /5', 'lfence', '', fence),
   row('NP 0F AE /6', 'mfence', '', fence),
   row('NP 0F AE /7', 'sfence', '', fence),

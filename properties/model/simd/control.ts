@@ -3,7 +3,7 @@ import { CPU_STATE } from '../../state/cpu-state.js';
 import { type Cpu, VECTOR } from '../cpu.js';
 import { type Opcode, opcode } from '../opcode.js';
 import { MXCSR_MASK } from './mxcsr.js';
-import { begin, leaveMmx, loadMemory, requireSse } from './registers.js';
+import { begin, leaveMmx, requireSse } from './registers.js';
 
 const emptyMmx = (cpu: Cpu): void => {
   if (begin(cpu, 'mmx')) leaveMmx(cpu);
@@ -34,9 +34,9 @@ const prefetch = (): void => {};
 const prefetchForWriting = (cpu: Cpu): void => {
   if (!cpu.isMemory(0)) cpu.undefine('prefetchw.register');
 };
-/** Faults as a load of the byte does. */
 const flushLine = (cpu: Cpu): void => {
-  loadMemory(cpu, 0, 1);
+  const { segment, offset } = cpu.address(0);
+  cpu.touch(segment, offset);
 };
 
 export const SIMD_CONTROL: readonly Opcode[] = [
