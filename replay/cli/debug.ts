@@ -9,7 +9,8 @@ import { STATUS } from '../exit-status.js';
 import { runGdb } from '../gdb/launch.js';
 import { serveOnPort, serveOnStreams } from '../gdb/server.js';
 import { Stub } from '../gdb/stub.js';
-import { openTimeline, type Timeline } from '../timeline/timeline.js';
+import { Queries } from '../timeline/queries/queries.js';
+import { checkpointsBeside, openTimeline, type Timeline } from '../timeline/timeline.js';
 import { describeFailure, UsageError } from './failure.js';
 import { debugAtPrompt } from './prompt.js';
 
@@ -35,14 +36,21 @@ export async function debug(path: string, options: DebugCommandOptions): Promise
   if (asked && (forGdb > 0 || fork)) throw new UsageError('--port, --stdio, --gdb and --fork are for gdb, not for the prompt');
   const trace = openTraceFile(path);
   let timeline: Timeline | undefined;
+  let queries: Queries | undefined;
   try {
-    timeline = openTimeline(trace, { imagesDirectory: images, checkpointBytes: checkpointMemory });
+    timeline = openTimeline(trace, {
+      imagesDirectory: images,
+      checkpointBytes: checkpointMemory,
+      checkpointsPath: checkpointsBeside(path),
+    });
     if (asked || (forGdb === 0 && !fork && process.stdin.isTTY)) {
       return await debugAtPrompt(timeline, { commands: command, symbols, location: { path, imagesDirectory: images } });
     }
     const killed = new AbortController();
+    queries = new Queries(timeline, { path, imagesDirectory: images });
     const stub = new Stub({
       timeline,
+      queries,
       writesDivert: fork,
       saveTrace: (target) => saveTrace(path, target, images),
       symbols: symbols === undefined ? undefined : symbolsOf(symbols),
@@ -54,6 +62,7 @@ export async function debug(path: string, options: DebugCommandOptions): Promise
     else await untilKilled(stub, port ?? DEFAULT_PORT, killed.signal);
     return STATUS.ok;
   } finally {
+    await queries?.close();
     timeline?.close();
     trace.close();
   }

@@ -19,6 +19,8 @@ interface Request {
   isAbandoned: boolean;
 }
 
+/** Where the answer should be. */
+const DEFECT = 'Eff';
 const MONITOR = Buffer.from('qRcmd,');
 const ACK = Uint8Array.of(0x2b);
 const NAK = Uint8Array.of(0x2d);
@@ -106,7 +108,7 @@ export class Connection {
       reply = await this.stub.handle(payload, { signal: abort.signal, print: (text) => request.isAbandoned || this.print(text) });
     } catch (error) {
       this.onDefect(error);
-      reply = { data: 'E.defect in replay86' };
+      reply = { data: DEFECT };
     }
     if (!this.open || request.isAbandoned) return;
     if (reply.data !== undefined) this.send(reply.data);

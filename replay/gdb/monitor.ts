@@ -2,7 +2,9 @@
  * `monitor` commands: what gdb has no commands for.
  */
 import { TraceError } from '../../traces/index.js';
-import { firstAtOrAfter } from '../timeline/playback.js';
+import { DivergenceError, firstAtOrAfter } from '../timeline/playback.js';
+import type { MemoryAccess } from '../timeline/queries/results.js';
+import { QueryError } from '../timeline/queries/target.js';
 import { linearPc } from './points.js';
 import type { Session } from './session.js';
 
@@ -26,7 +28,12 @@ const USAGE_WIDTH = 28;
 const PATIENCE_MS = 4000;
 const WRITES_SHOWN = 10;
 const WRITE_BYTES = 4;
-const WRITE_BYTES_LIMIT = 2 ** 20;
+const WRITERS: Readonly<Record<MemoryAccess['by'], string>> = {
+  instruction: '',
+  delivery: '  by the delivery of an exception',
+  pageWalk: '  by a page walk',
+  device: '  by a device',
+};
 /** Interrupts shown before and after the present place. */
 const INTERRUPTS_SHOWN = 8;
 
@@ -60,8 +67,9 @@ export async function runMonitorCommand(session: Session, line: string, output: 
   try {
     await command.run(session, words, output);
   } catch (error) {
-    if (!(error instanceof MonitorError)) throw error;
-    output.print(`${error.message}: monitor ${command.usage}\n`);
+    if (error instanceof MonitorError) output.print(`${error.message}: monitor ${command.usage}\n`);
+    else if (error instanceof DivergenceError) output.print(`${session.diverged(error)}\n`);
+    else throw error;
   }
 }
 
@@ -137,33 +145,36 @@ async function fork(session: Session, [path]: readonly string[], { print }: Moni
 async function writes(session: Session, [word, length]: readonly string[], { signal, print }: MonitorOutput): Promise<void> {
   const { timeline, host } = session;
   if (session.diversion !== undefined) throw new MonitorError('only the recording knows its writes; monitor restart returns to it');
-  const address = word === undefined ? undefined : host.symbols?.addressOf(word);
-  const linear = address ?? numberOf(word);
+  const linear = (word === undefined ? undefined : host.symbols?.addressOf(word)) ?? numberOf(word);
   const bytes = length === undefined ? WRITE_BYTES : numberOf(length);
-  if (bytes === 0 || bytes > WRITE_BYTES_LIMIT) throw new MonitorError(`from 1 to ${WRITE_BYTES_LIMIT} bytes`);
-  const conditions = session.points.watching(linear, bytes);
-  if (conditions.length === 0) throw new MonitorError('no memory is present there');
-  const hereTick = timeline.tick;
-  const onProgress = patience(print, () => 'looking further back');
   try {
-    let tick = hereTick;
-    let shown = 0;
-    for (; shown < WRITES_SHOWN; shown++) {
-      const hits = await timeline.lastBefore(tick, conditions, { signal, onProgress });
-      if (hits === 'interrupted') return print('interrupted\n');
-      const [hit] = hits;
-      if (hit === undefined) break;
-      tick = hit.tick;
-      await timeline.seek(tick);
-      print(
-        `tick ${tick}  pc ${addressText(linearPc(timeline.machine), host.symbols)}  ${hit.bytes} bytes at physical 0x${hit.address?.toString(16)}\n`,
-      );
-    }
-    if (shown < WRITES_SHOWN) print(shown === 0 ? 'never written before here\n' : 'none before that\n');
-  } finally {
-    await timeline.seek(hereTick);
+    const { items, more } = await host.queries.writes(linear, bytes, {
+      toTick: timeline.tick,
+      limit: WRITES_SHOWN,
+      end: 'last',
+      signal,
+      onProgress: patience(print, (tick) => `${tick} ticks looked through`),
+    });
+    for (const write of [...items].reverse()) print(`${writeText(write, host.symbols)}\n`);
+    if (!more) print(items.length === 0 ? 'never written before here\n' : 'none before that\n');
+  } catch (error) {
+    if (signal.aborted) print('interrupted\n');
+    else if (error instanceof QueryError) throw new MonitorError(error.message);
+    else throw error;
   }
 }
+
+function writeText(write: MemoryAccess, symbols: Session['host']['symbols']): string {
+  const { tick, ip, linear, physical, valueBefore, valueAfter, by, vector } = write;
+  const who = by === 'delivery' && vector !== undefined ? `  by the delivery of vector 0x${vector.toString(16)}` : WRITERS[by];
+  const values = `${bytesText(valueBefore)} -> ${bytesText(valueAfter)}`;
+  return `tick ${tick}  pc ${addressText(ip, symbols)}  0x${(linear ?? physical).toString(16)}: ${values}${who}`;
+}
+
+const bytesText = (bytes: Uint8Array): string =>
+  Buffer.from(bytes)
+    .toString('hex')
+    .replace(/..(?=.)/g, '$& ');
 
 function interrupts({ timeline, machine }: Session, _words: readonly string[], { print }: MonitorOutput): void {
   const { ticks, vectors } = timeline.trace.interrupts;

@@ -79,13 +79,6 @@ export class Points {
     );
   }
 
-  /** For those who look for writes to a linear range without setting a watchpoint. */
-  watching(address: number, bytes: number): StopCondition[] {
-    return this.piecesOf(address, bytes).map(
-      (piece): StopCondition => ({ kind: 'watchpoint', address: piece.physical, bytes: piece.bytes, access: 'write' }),
-    );
-  }
-
   /** What a stop reply says of hits: one reason, of several that which gdb would not find out by itself. */
   reasonOf(hits: readonly Hit[]): string {
     for (const hit of hits) {

@@ -5,6 +5,7 @@
 import type { Machine } from '../../engine/index.js';
 import type { TravelOptions } from '../timeline/history.js';
 import { DivergenceError } from '../timeline/playback.js';
+import type { Queries } from '../timeline/queries/queries.js';
 import type { Stop, StopCondition } from '../timeline/stops.js';
 import type { Timeline } from '../timeline/timeline.js';
 import { Diversion } from './diversion.js';
@@ -24,6 +25,7 @@ export interface SymbolNames {
 /** What a session is given. */
 export interface StubHost {
   readonly timeline: Timeline;
+  readonly queries: Queries;
   /** gdb wants to end everything. */
   readonly onKill: () => void;
   /** Writes lead to a diversion; otherwise they are refused. */
@@ -116,12 +118,17 @@ export class Session {
       stop = within === undefined ? await this.move(motion, { signal }) : await this.stepWithin(within, signal);
     } catch (error) {
       if (!(error instanceof DivergenceError)) throw error;
-      this.divergence = error;
-      print(`replay86: ${error.message}\n`);
+      print(`replay86: ${this.diverged(error)}\n`);
       stop = { kind: 'stepped' };
     }
     this.tellMode(print);
     return this.stopReply(stop);
+  }
+
+  /** Notes where the replay differs from the recording. @returns what to say of it */
+  diverged(error: DivergenceError): string {
+    this.divergence = error;
+    return error.message;
   }
 
   private move(motion: Motion, options: TravelOptions): Promise<Stop> {

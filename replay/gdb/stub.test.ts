@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openTraceFile } from '../../traces/index.js';
 import { replay } from '../replay.js';
+import { DivergenceError } from '../timeline/playback.js';
 import { REGISTERS } from './registers.js';
 import { consoleText, corpusTrace, isConsole, packetOf, stubFor, TestClient } from './test-client.js';
 
@@ -340,8 +341,8 @@ describe('monitor', () => {
     ['goto 521608', 'the recording ends at tick 521607'],
     ['restart 1', 'there is no checkpoint 1'],
     ['writes', 'a number is missing'],
-    ['writes 0xf0000000', 'no memory is present there'],
-    ['writes 0 0', 'from 1 to'],
+    ['writes 0xf0000000', 'monitor writes ADDRESS'],
+    ['writes 0 0', 'a range has from 1 to'],
     ['save-trace', 'give a file name'],
     ['__proto__', 'there is no command __proto__'],
   ])('%s: %s', async (line, expected) => {
@@ -382,6 +383,9 @@ describe('monitor', () => {
     const ticks = [...(await client.monitor(`writes ${PUSHED}`)).matchAll(/^tick (\d+)/gm)].map(([, found]) => Number(found));
     expect(ticks).toHaveLength(10);
     expect(ticks[0]).toBe(250_480);
+    expect(await client.monitor(`writes ${PUSHED}`)).toMatch(
+      /^tick 250480 {2}pc 0x10012c {2}0x8fffc: .. .. .. .. -> .. .. .. .. {2}by the delivery of vector 0x20\n/,
+    );
     expect(ticks).toEqual([...ticks].sort((a, b) => b - a));
     expect(await tick()).toBe(299_000);
     expect(await client.monitor('writes 0x3000000')).toBe('never written before here\n');
@@ -409,6 +413,32 @@ describe('monitor', () => {
     expect(await client.monitor('save-trace a.trace')).toBe('written to a.trace\n');
     for (const name of ['when', 'goto', 'writes', 'fork', 'save-trace']) expect(await client.monitor('help')).toContain(`\n${name}`.trim());
     expect(await client.monitor('')).toBe(await client.monitor('help'));
+  });
+});
+
+describe('what goes wrong', () => {
+  it('a replay that differs is told, and one stands in front of it', async () => {
+    open('timer');
+    const { timeline } = client.stub.session;
+    const error = new DivergenceError({ tick: 7, what: 'interrupt', expected: 'none', found: 'vector 32 at tick 7' });
+    timeline.forward = () => Promise.reject(error);
+    const [told, stop] = await client.askAll('c');
+    expect(consoleText(told ?? '')).toBe(`replay86: ${error.message}\n`);
+    expect(stop).toMatch(/^T05thread/);
+    timeline.seek = () => Promise.reject(error);
+    expect(await client.monitor('goto 100')).toBe(`${error.message}\n`);
+    expect(await client.monitor('divergence')).toBe(`${error.message}\n`);
+    expect(client.defects).toEqual([]);
+  });
+
+  it('a defect is reported, and the connection goes on', async () => {
+    open('timer');
+    const { timeline } = client.stub.session;
+    const defect = new Error('impossible');
+    timeline.forward = () => Promise.reject(defect);
+    expect(await client.ask('c')).toBe('Eff');
+    expect(client.defects).toEqual([defect]);
+    expect(await client.ask('qC')).toBe('QC1');
   });
 });
 

@@ -1,5 +1,6 @@
 /** A client of the stub, without a network: what gdb would send, and what comes back. */
 import { openTraceFile } from '../../traces/index.js';
+import { Queries } from '../timeline/queries/queries.js';
 import { openTimeline } from '../timeline/timeline.js';
 import { Connection } from './connection.js';
 import { PacketReader, unescapeBinary } from './packet.js';
@@ -31,8 +32,10 @@ export const corpusTrace = (name: string): string => new URL(`../../traces/corpu
 /** A stub for a trace file. */
 export function stubFor(path: string, options: Partial<StubHost> = {}): Stub {
   const trace = openTraceFile(path);
+  const timeline = openTimeline(trace);
   return new Stub({
-    timeline: openTimeline(trace),
+    timeline,
+    queries: new Queries(timeline),
     writesDivert: false,
     saveTrace: (target) => `written to ${target}`,
     symbols: undefined,
