@@ -97,9 +97,13 @@ export class Checkpoints {
     return checkpoint;
   }
 
-  /** Adds all that are in a file, behind those that there are. */
-  adopt(file: PageSource, stored: readonly StoredCheckpoint[]): void {
+  /**
+   * Adds all that are in a file, behind those that there are.
+   * @param copyLimitBytes what is read from it stays in memory until so much is in use
+   */
+  adopt(file: PageSource, stored: readonly StoredCheckpoint[], copyLimitBytes: number): void {
     this.pages.attach(file);
+    this.pages.copyLimitBytes = copyLimitBytes;
     for (const { frames, pages, readState, ...point } of stored) {
       frames.forEach((frame, index) => {
         const page = pages[index] as number;
@@ -109,6 +113,11 @@ export class Checkpoints {
       });
       this.list.push(new Entry(point, frames, readState, false));
     }
+  }
+
+  /** What has been read from the file is read again when it is wanted. */
+  dropCopies(): void {
+    this.pages.dropCopies();
   }
 
   /** Drops all but the first. */

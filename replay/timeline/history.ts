@@ -127,7 +127,8 @@ export class History {
     } catch {
       throw new CheckpointFileError('it is damaged');
     }
-    this.checkpoints.adopt(file, file.checkpoints());
+    // Half of the memory is for what is found out anew.
+    this.checkpoints.adopt(file, file.checkpoints(), this.limitBytes / 2);
     this.exploredTick = Math.min(exploredTick, this.endTick);
     this.spacingTicks = Math.max(this.spacingTicks, spacingTicks);
   }
@@ -256,6 +257,7 @@ export class History {
 
   private keepWithinLimit(): void {
     const { checkpoints } = this;
+    if (checkpoints.usedBytes > this.limitBytes) checkpoints.dropCopies();
     while (checkpoints.usedBytes > this.limitBytes && this.spacingTicks < this.endTick) {
       this.spacingTicks *= 2;
       const keep = new Set(this.passing);

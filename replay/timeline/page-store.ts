@@ -18,11 +18,15 @@ export type PageId = number;
 export const ZERO_PAGE: PageId = -1;
 
 export class PageStore {
+  /** Pages of a file are copied into memory until so much is in use. */
+  copyLimitBytes = 0;
   private readonly slabs: Uint8Array[] = [];
   private readonly free: PageId[] = [];
   private readonly zero = new Uint8Array(PAGE_BYTES);
   private used = 0;
   private source: PageSource | undefined;
+  /** Pages of the file that are in memory, too. */
+  private readonly copies = new Map<number, PageId>();
 
   /** Bytes of the pages kept. */
   get usedBytes(): number {
@@ -51,10 +55,24 @@ export class PageStore {
   /** A view; only for reading, until the page is dropped. */
   page(id: PageId): Uint8Array {
     if (id === ZERO_PAGE) return this.zero;
-    if (id >= FILE_PAGES) return (this.source as PageSource).readPage(id - FILE_PAGES);
+    if (id >= FILE_PAGES) return this.filePage(id - FILE_PAGES);
     const slab = this.slabs[Math.floor(id / SLAB_PAGES)] as Uint8Array;
     const at = (id % SLAB_PAGES) * PAGE_BYTES;
     return slab.subarray(at, at + PAGE_BYTES);
+  }
+
+  /** Reading costs more than the place does, as long as there is any. */
+  private filePage(page: number): Uint8Array {
+    const copy = this.copies.get(page);
+    if (copy !== undefined) return this.page(copy);
+    const bytes = (this.source as PageSource).readPage(page);
+    if (this.usedBytes < this.copyLimitBytes) this.copies.set(page, this.add(bytes));
+    return bytes;
+  }
+
+  dropCopies(): void {
+    for (const copy of this.copies.values()) this.drop(copy);
+    this.copies.clear();
   }
 
   drop(id: PageId): void {
