@@ -6,6 +6,7 @@ import { batchOf, type Case, caseOf } from '../arbitraries/case.js';
 import { Random } from '../arbitraries/random.js';
 import { drawSystemBatch } from '../arbitraries/system-states.js';
 import { type GeneratedBatch, UserBatches } from '../arbitraries/user-batches.js';
+import { caseAlone, outcomeAlone } from '../compare/alone.js';
 import { differencesOf, differingCases, endName } from '../compare/compare.js';
 import { excusedAtOnce, isAboutHostTables, policiesOf, unexcused } from '../compare/excuse.js';
 import { stepsOf } from '../compare/steps.js';
@@ -127,14 +128,28 @@ export class Campaign {
     judge.run({ ...batch, count: differing.length, records: judgedRecords.subarray(0, differing.length * bytes) }, judged);
     return differing.filter((index, i) => {
       if (isAboutHostTables(judged, i)) {
-        this.excused.set(HOST_TABLES, (this.excused.get(HOST_TABLES) ?? 0) + 1);
+        this.countExcused([HOST_TABLES]);
         return false;
       }
       const policies = judged.policies.subarray(i * 4, i * 4 + 4);
-      if (!excusedAtOnce(batch, index, left, right, policies, oracles.comparison.mask)) return true;
-      for (const id of policiesOf(judged, i)) this.excused.set(id, (this.excused.get(id) ?? 0) + 1);
+      if (!excusedAtOnce(batch, index, left, right, policies, oracles.comparison.mask) && !this.isExcused(batch, index, i)) return true;
+      this.countExcused(policiesOf(judged, i));
       return false;
     });
+  }
+
+  /** With what all three have said of the case in its batch. @param judgedIndex of it among those that were judged */
+  private isExcused(batch: CaseBatch, index: number, judgedIndex: number): boolean {
+    const bytes = recordBytesOf(batch.arena);
+    const [left, right] = [outcomeAlone(this.left, index, bytes), outcomeAlone(this.right, index, bytes)];
+    if (left.ends[0] === END.limit || right.ends[0] === END.limit) return false;
+    const alone = caseAlone(batch, index);
+    const differences = differencesOf(alone, 0, left, right, this.oracles.comparison);
+    return unexcused(alone, 0, left, right, outcomeAlone(this.judged, judgedIndex, bytes), differences).length === 0;
+  }
+
+  private countExcused(rows: readonly string[]): void {
+    for (const row of rows) this.excused.set(row, (this.excused.get(row) ?? 0) + 1);
   }
 
   private userShape(number: number): Shape {
@@ -180,7 +195,7 @@ export class Campaign {
     const finding = this.examine(one);
     if (finding === undefined) return;
     if (finding.differences.length === 0) {
-      for (const id of finding.policies) this.excused.set(id, (this.excused.get(id) ?? 0) + 1);
+      this.countExcused(finding.policies);
       return;
     }
     const step = this.differingStep(one);
