@@ -1,10 +1,12 @@
 /**
- * Every query against what single steps from the beginning have seen, over the traces of the corpus.
+ * Every query against what single steps from the beginning have seen, over the traces of the corpus and random guests.
  */
 import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { openTraceFile } from '../../../traces/index.js';
+import { type AcceptedInterrupt, createMachine, type Machine, type Tier } from '../../../engine/index.js';
+import { GUEST_BYTES, GUEST_KINDS, GUEST_PROLOGUE, type GuestKind, randomGuest } from '../../../engine/test-random-guest.js';
+import { openTraceFile, type Trace } from '../../../traces/index.js';
 import { History } from '../history.js';
 import { Timeline } from '../timeline.js';
 import { Queries } from './queries.js';
@@ -13,24 +15,51 @@ import { type BruteForce, bruteForce, machineOf, type SeenAccess, type SeenExecu
 
 const CORPUS = new URL('../../../traces/corpus/', import.meta.url);
 const traces = readdirSync(CORPUS).filter((name) => name.endsWith('.trace'));
+const RANDOM_SEED = 26;
 /** Ticks of a trace that are looked at one by one. */
 const LIMIT_TICKS = 3000;
 
 const overlaps = (one: SeenAccess, physical: number, bytes: number): boolean =>
   one.physical < physical + bytes && physical < one.physical + one.before.length;
 
-describe.each(traces)('%s', (name) => {
+interface Run {
+  readonly name: string;
+  readonly trace: Trace;
+  machine(tier: Tier): Machine;
+}
+
+function corpusRun(name: string): Run {
   const trace = openTraceFile(new URL(name, CORPUS).pathname);
+  return { name, trace, machine: (tier) => machineOf(trace, tier) };
+}
+
+function randomRun(kind: GuestKind): Run {
+  const image = randomGuest(RANDOM_SEED, kind).image();
+  const boot = { kind: 'raw', image, address: 0, entry: GUEST_PROLOGUE, mode: kind === 'real' ? 'real' : 'protected' } as const;
+  const machine = (tier: Tier): Machine => createMachine({ boot, memoryBytes: GUEST_BYTES, nsPerTick: 100, tier });
+  const recorded = machine('auto');
+  const interrupts: AcceptedInterrupt[] = [];
+  recorded.onInterrupt = (accepted) => interrupts.push(accepted);
+  recorded.run({ tick: LIMIT_TICKS });
+  const trace: Pick<Trace, 'inputs' | 'interrupts' | 'coveredTo'> = {
+    inputs: [],
+    interrupts: { ticks: Float64Array.from(interrupts, ({ tick }) => tick), vectors: Uint8Array.from(interrupts, ({ vector }) => vector) },
+    coveredTo: { tick: recorded.tick, ns: recorded.nowNs },
+  };
+  return { name: `random ${kind} guest`, trace: trace as Trace, machine };
+}
+
+describe.each([...traces.map(corpusRun), ...GUEST_KINDS.map(randomRun)])('$name', ({ trace, machine }) => {
   let seen: BruteForce;
   let byTick: Map<number, SeenAccess[]>;
   let timeline: Timeline;
   let queries: Queries;
 
   beforeAll(() => {
-    seen = bruteForce(trace, LIMIT_TICKS);
+    seen = bruteForce(machine('step'), trace, LIMIT_TICKS);
     byTick = new Map(seen.accesses.map(({ tick }) => [tick, []]));
     for (const access of seen.accesses) byTick.get(access.tick)?.push(access);
-    timeline = new Timeline(trace, new History(machineOf(trace, 'auto'), trace, { spacingTicks: 700 }));
+    timeline = new Timeline(trace, new History(machine('auto'), trace, { spacingTicks: 700 }));
     queries = new Queries(timeline);
   });
 
@@ -137,5 +166,75 @@ describe.each(traces)('%s', (name) => {
         expect([call.returnTick, call.returnValue], `called at ${entry.tick}`).toEqual([back?.tick, back?.eax]);
       });
     }
+  });
+});
+
+describe('around the answers', () => {
+  const run = corpusRun('timer.trace');
+  const { trace } = run;
+  const open = (): Timeline => new Timeline(trace, new History(run.machine('auto'), trace, { spacingTicks: 500 }));
+  const everything = { physical: 0 };
+  const bytes = 0x90000;
+
+  test('the timeline stands where it stood', async () => {
+    const timeline = open();
+    const queries = new Queries(timeline);
+    await timeline.seek(4321);
+    const digest = timeline.machine.digest();
+    await queries.writes(everything, bytes, { toTick: 9000 });
+    await queries.lastWrite(everything, bytes, { toTick: 3000 });
+    await queries.console('serial0', 8000);
+    expect([timeline.tick, timeline.machine.digest()]).toEqual([4321, digest]);
+  });
+
+  test('a query that is told to stop throws the reason, and the next one answers', async () => {
+    const timeline = open();
+    const queries = new Queries(timeline);
+    const expected = await queries.writes(everything, bytes, { toTick: 9000 });
+    await timeline.seek(777);
+    const controller = new AbortController();
+    const progress: number[] = [];
+    const stopped = queries.writes(everything, bytes, {
+      toTick: 9000,
+      signal: controller.signal,
+      onProgress: (done, total) => {
+        progress.push(done);
+        if (done > total / 2) controller.abort(new Error('enough'));
+      },
+    });
+    await expect(stopped).rejects.toThrow('enough');
+    expect(progress.length).toBeGreaterThan(2);
+    expect(progress.length).toBeLessThan(9000 / 500);
+    expect(timeline.tick).toBe(777);
+    expect(await queries.writes(everything, bytes, { toTick: 9000 })).toEqual(expected);
+  });
+
+  test('what was recorded is answered from the record', async () => {
+    const timeline = open();
+    const queries = new Queries(timeline);
+    const { ticks, vectors } = trace.interrupts;
+    expect(queries.interrupts()).toEqual([...ticks].map((tick, i) => ({ tick, vector: vectors[i] })));
+    const [first, , third] = ticks as unknown as [number, number, number];
+    expect(queries.interrupts({ fromTick: first + 1, toTick: third }).map(({ tick }) => tick)).toEqual([ticks[1]]);
+    const input = openTraceFile(new URL('input.trace', CORPUS).pathname);
+    const other = new Queries(new Timeline(input, new History(machineOf(input, 'auto'), input)));
+    expect(other.inputs().map(({ device, payload }) => [device, payload])).toEqual(
+      input.inputs.map(({ device, payload }) => [device, payload]),
+    );
+    expect(other.inputs({ fromTick: (input.inputs[0]?.tick ?? 0) + 1 }).length).toBeLessThan(input.inputs.length);
+    const whole = await queries.console('serial0', timeline.endTick);
+    expect(whole).toContain('latched');
+    const half = await queries.console('serial0', Math.floor(timeline.endTick / 2));
+    expect(half.length).toBeLessThan(whole.length);
+    expect(whole.startsWith(half)).toBe(true);
+  });
+
+  test('what cannot be asked is refused', async () => {
+    const queries = new Queries(open());
+    await expect(queries.lastWrite({ physical: 0xf000_0000 })).rejects.toThrow('there is no memory');
+    await expect(queries.lastWrite(-1)).rejects.toThrow('is no address');
+    await expect(queries.writes(0, 0)).rejects.toThrow('a range has from 1 to');
+    await expect(queries.executions(2 ** 32)).rejects.toThrow('is no linear address');
+    await expect(queries.executions(0, { limit: 0 })).rejects.toThrow('a limit is');
   });
 });

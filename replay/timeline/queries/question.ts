@@ -45,7 +45,7 @@ export function collectorFor(question: Question, machine: Machine, events: Timel
   }
 }
 
-export function placeOf(machine: Machine, tick: number): Place {
+function placeOf(machine: Machine, tick: number): Place {
   const { registers, currentEip: eip } = machine;
   return {
     tick,

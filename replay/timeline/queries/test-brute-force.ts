@@ -2,12 +2,12 @@
  * Everything that happens in the first ticks of a run, found by taking one step after the other and looking: what queries are
  * judged by. Of the engine it uses the step tier and one watch over all of memory, which stays in place.
  */
-import type { Machine } from '../../../engine/index.js';
+import type { Machine, Tier } from '../../../engine/index.js';
 import type { Trace } from '../../../traces/index.js';
 import { buildMachine } from '../../build-machine.js';
 import { TraceImages } from '../../images.js';
 import { configOfTrace } from '../../machine-setup.js';
-import { Playback } from '../playback.js';
+import { Playback, type TimelineEvents } from '../playback.js';
 
 export interface SeenAccess {
   /** The step: it began at `tick` and ended at `endTick`. */
@@ -41,7 +41,7 @@ export interface BruteForce {
   readonly executions: readonly SeenExecution[];
 }
 
-export function machineOf(trace: Trace, tier: 'auto' | 'step'): Machine {
+export function machineOf(trace: Trace, tier: Tier): Machine {
   const images = new TraceImages(trace, undefined);
   try {
     return buildMachine(configOfTrace(trace.header, images, tier));
@@ -61,13 +61,12 @@ function executionOf(machine: Machine, tick: number, ip: number, bytes: Uint8Arr
   return { tick, ip, esp, eax: registers.get('eax'), privilege, bytes, stackTop, codeBits, codeBase: registers.segmentBase('cs') };
 }
 
-/** @throws when memory has changed where no write was heard of */
-export function bruteForce(trace: Trace, limitTicks: number): BruteForce {
-  const machine = machineOf(trace, 'step');
-  const playback = new Playback(machine, trace);
+/** @param machine fresh, of the step tier @throws when memory has changed where no write was heard of */
+export function bruteForce(machine: Machine, events: TimelineEvents, limitTicks: number): BruteForce {
+  const playback = new Playback(machine, events);
   const ramBytes = machine.frameCount * 4096;
-  const endTick = Math.min(limitTicks, trace.coveredTo.tick);
-  const interrupts = new Set(trace.interrupts.ticks);
+  const endTick = Math.min(limitTicks, events.coveredTo.tick);
+  const interrupts = new Set(events.interrupts.ticks);
   const accesses: SeenAccess[] = [];
   const executions: SeenExecution[] = [];
   let heard: { address: number; bytes: number; write: boolean }[] = [];

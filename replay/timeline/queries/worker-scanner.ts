@@ -21,8 +21,6 @@ export class WorkerScanner implements Scanner {
   ready = false;
   /** When it can, or has died. */
   readonly opened: Promise<void>;
-  /** What it has died of. */
-  failure: Error | undefined;
   private readonly worker = startWorker();
   private question: Question | undefined;
   /** Tick of the checkpoint that it was sent last, and what it has written since. */
@@ -36,7 +34,6 @@ export class WorkerScanner implements Scanner {
   ) {
     const { worker } = this;
     const fail = (error: Error): void => {
-      this.failure = error;
       this.ready = false;
       this.settle?.reject(error);
       this.settle = undefined;
