@@ -35,7 +35,7 @@ export function numberOfHex(text: string | undefined, limit: number): number {
   return value;
 }
 
-export const ADDRESS_LIMIT = 0xffff_ffff;
+const ADDRESS_LIMIT = 0xffff_ffff;
 
 /**
  * A linear address. gdb extends addresses of 32 bits by their sign here and there.

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PortServer } from './server.js';
 
+const GDB = 'gdb';
+
 /**
  * gdb asks for the width of instructions when it connects, and thinks that monitor commands change nothing. So that it follows
  * a guest that changes its mode, and a `monitor goto`, it gets hooks.
@@ -40,7 +42,7 @@ export async function runGdb({ port }: PortServer, { symbols }: GdbOptions): Pro
   const ignore = (): void => {};
   process.on('SIGINT', ignore);
   try {
-    const gdb = spawn('gdb', args, { stdio: 'inherit' });
+    const gdb = spawn(GDB, args, { stdio: 'inherit' });
     return await new Promise((resolve, reject) => {
       gdb.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? resolve(undefined) : reject(error)));
       gdb.on('exit', (code) => resolve(code ?? 1));

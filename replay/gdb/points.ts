@@ -27,7 +27,7 @@ interface Piece {
 
 const PAGE_BYTES = 4096;
 /** More would take longer to set than anybody waits; a watchpoint on whole memory is a mistake. */
-export const WATCH_BYTES = 64 * 2 ** 20;
+const WATCH_BYTES = 64 * 2 ** 20;
 
 /** What a watchpoint that was met is called in a stop reply. */
 const WATCH_NAMES = { write: 'watch', read: 'rwatch', access: 'awatch' } as const;

@@ -193,7 +193,7 @@ const system: readonly RegisterRow[] = [
 /** By gdb's number. */
 export const REGISTERS: readonly RegisterRow[] = [...core, ...floating, ...vector, ...system];
 
-export function littleEndian(value: bigint, bits: number): Uint8Array {
+function littleEndian(value: bigint, bits: number): Uint8Array {
   const bytes = new Uint8Array(bits / 8);
   for (let at = 0, rest = value; at < bytes.length; at++, rest >>= 8n) bytes[at] = Number(rest & 0xffn);
   return bytes;

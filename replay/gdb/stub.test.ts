@@ -417,7 +417,7 @@ describe('monitor', () => {
 });
 
 describe('what goes wrong', () => {
-  it('a replay that differs is told, and one stands in front of it', async () => {
+  it('a replay that differs from the recording is told', async () => {
     open('timer');
     const { timeline } = client.stub.session;
     const error = new DivergenceError({ tick: 7, what: 'interrupt', expected: 'none', found: 'vector 32 at tick 7' });
