@@ -298,4 +298,14 @@ export const INTEGER_POLICY: readonly PolicyRow[] = [
     intel: 'as ours',
     excuses: { wholeCase: true },
   },
+  {
+    id: 'vex.prefix',
+    instructions: 'the bytes 62, 8F, C4, C5 where they are not BOUND, POP, LES, LDS',
+    when: 'always',
+    source: 'SDM 2, 2.3 and 2.7 (VEX, EVEX); APM 3, 1.1 (XOP)',
+    ours: '#UD: the machine does not announce such instructions',
+    amd: 'the prefix of others, whose bytes are fetched, with faults, before they are found to be undefined',
+    intel: 'as AMD where AVX is there; 8F is undefined',
+    excuses: { wholeCase: true },
+  },
 ];

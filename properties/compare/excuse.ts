@@ -16,18 +16,17 @@ const PAGE_FAULT = 14;
 const SELECTOR_FAULTS: readonly number[] = [10, 11, 12, 13];
 const ERROR_IDT = 2;
 const ERROR_LDT = 4;
-/** Selectors that may name something in the tables of the host (oracles/host.ts). */
+/** Of the host's GDT; its LDT may have anything anywhere (oracles/host-cpu.c). */
 const HOST_GDT_ENTRIES = 16;
-const HOST_LDT_ENTRIES = 64;
 
 /**
- * The model has refused a selector that the tables of the host hold, those of the case do not: what the host says of it is not
+ * The model has refused a selector that the tables of the host may hold, those of the case do not: what the host says of it is not
  * about this case.
  */
 export function isAboutHostTables({ vectors, errorCodes }: Outcomes, index: number): boolean {
   const error = errorCodes[index] as number;
   if (!SELECTOR_FAULTS.includes(vectors[index] as number) || (error & 0xfffc) === 0 || error & ERROR_IDT) return false;
-  return error >> 3 < (error & ERROR_LDT ? HOST_LDT_ENTRIES : HOST_GDT_ENTRIES);
+  return (error & ERROR_LDT) !== 0 || error >> 3 < HOST_GDT_ENTRIES;
 }
 
 /** Ids of the rows of the policy table that the model has needed for a case. */

@@ -74,6 +74,13 @@ const UNDEFINED = definition('', '(undefined)', '', () => {
   throw new ModelException(VECTOR.ud, undefined);
 });
 
+/** The same, of bytes that are prefixes of VEX, EVEX and XOP instructions on other processors. */
+const UNDEFINED_PREFIX = definition('', '(undefined)', '', (cpu) => {
+  cpu.undefine('vex.prefix');
+  throw new ModelException(VECTOR.ud, undefined);
+});
+const VEX_PREFIXES: readonly number[] = [0x62, 0x8f, 0xc4, 0xc5];
+
 /** Base and index of 16-bit addressing by ModRM.rm (SDM volume 2, table 2-1). */
 const BASE_16 = [3, 3, 5, 5, 6, 7, 5, 3] as const;
 const INDEX_16 = [6, 7, 6, 7, NONE, NONE, NONE, NONE] as const;
@@ -131,7 +138,7 @@ export class Decoder {
       }
     }
     const undefinedInstruction = (modRm: number): DecodedInstruction => ({
-      opcode: UNDEFINED,
+      opcode: map === 0 && VEX_PREFIXES.includes(byte) ? UNDEFINED_PREFIX : UNDEFINED,
       length: this.#count,
       codeBits,
       operandSize: codeBits,
