@@ -21,7 +21,7 @@ interface Request {
 
 /** Where the answer should be. */
 const DEFECT = 'Eff';
-const MONITOR = Buffer.from('qRcmd,');
+const MONITOR = 'qRcmd,';
 const ACK = Uint8Array.of(0x2b);
 const NAK = Uint8Array.of(0x2d);
 /** Characters of console output in a packet. */
@@ -90,7 +90,7 @@ export class Connection {
   /** Ctrl-C in a monitor command makes gdb forget it, without a word: the next packet shows that it wants no answer any more. */
   private abandonMonitor(): void {
     for (const request of this.unanswered) {
-      if (!Buffer.from(request.payload.subarray(0, MONITOR.length)).equals(MONITOR)) continue;
+      if (Buffer.from(request.payload.subarray(0, MONITOR.length)).toString('latin1') !== MONITOR) continue;
       request.isAbandoned = true;
       request.abort.abort();
     }

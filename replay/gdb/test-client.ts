@@ -24,7 +24,7 @@ export function expandRuns(data: Uint8Array): Uint8Array {
 export function packetOf(data: string): Uint8Array {
   const bytes = Buffer.from(data, 'latin1');
   const sum = bytes.reduce((total, byte) => total + byte, 0) & 0xff;
-  return Buffer.concat([Buffer.from('$'), bytes, Buffer.from(`#${sum.toString(16).padStart(2, '0')}`)]);
+  return Buffer.concat([Uint8Array.of(0x24), bytes, Buffer.from(`#${sum.toString(16).padStart(2, '0')}`)]);
 }
 
 export const corpusTrace = (name: string): string => new URL(`../../traces/corpus/${name}.trace`, import.meta.url).pathname;
