@@ -43,8 +43,9 @@ export function differingCases(
   const a = new Uint32Array(left.records.buffer, left.records.byteOffset, count * words);
   const b = new Uint32Array(right.records.buffer, right.records.byteOffset, count * words);
   const found: number[] = [];
+  const [leftBytes, rightBytes] = [bytesOf(left, count * words), bytesOf(right, count * words)];
   // Mostly all of them agree: one look at all the bytes says so.
-  const identical = mask === undefined && Buffer.compare(bytesOf(left, count * words), bytesOf(right, count * words)) === 0;
+  const identical = leftBytes.compare(rightBytes) === 0;
   for (let index = 0; index < count; index++) {
     if (left.ends[index] === END.unsupported || right.ends[index] === END.unsupported) continue;
     let same =
@@ -52,23 +53,10 @@ export function differingCases(
       left.vectors[index] === right.vectors[index] &&
       (!errorCodes || left.errorCodes[index] === right.errorCodes[index]) &&
       (!ticks || left.ticks[index] === right.ticks[index]);
-    if (same && !identical) {
-      const from = index * words;
-      if (mask === undefined) {
-        for (let i = from; i < from + words; i++) {
-          if (a[i] !== b[i]) {
-            same = false;
-            break;
-          }
-        }
-      } else {
-        for (let i = 0; i < words; i++) {
-          if ((((a[from + i] as number) ^ (b[from + i] as number)) & (mask[i] as number)) !== 0) {
-            same = false;
-            break;
-          }
-        }
-      }
+    const [from, to] = [index * words, (index + 1) * words];
+    if (same && !identical && leftBytes.compare(rightBytes, from * 4, to * 4, from * 4, to * 4) !== 0) {
+      same = mask !== undefined;
+      for (let i = 0; same && i < words; i++) same = (((a[from + i] as number) ^ (b[from + i] as number)) & (mask?.[i] as number)) === 0;
     }
     if (!same) found.push(index);
   }
@@ -76,7 +64,7 @@ export function differingCases(
   return found;
 }
 
-const bytesOf = ({ records }: Outcomes, words: number): Uint8Array => records.subarray(0, words * 4);
+const bytesOf = ({ records }: Outcomes, words: number): Buffer => Buffer.from(records.buffer, records.byteOffset, words * 4);
 
 /** Writes of one case outside the windows: address and value, in order of addresses. */
 function strays({ strayWrites }: Outcomes, index: number): string {
