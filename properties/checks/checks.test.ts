@@ -45,6 +45,10 @@ describe('import directions', () => {
     ]);
   });
 
+  it('takes no call or option for an import', () => {
+    expect(importsOf(`Buffer.from('MAGIC'); run(['--import', 'tsx', 'a']);`)).toEqual([]);
+  });
+
   it.each([
     ['engine/cpu/a.ts', '../clock/clock.js'],
     ['replay/a.ts', '../engine/index.js'],

@@ -23,7 +23,7 @@ const PUBLIC_ENTRY_ONLY: ReadonlySet<House> = new Set<House>(['examples']);
 /** Tools of the repository itself: they are not published, so development packages are theirs to use. */
 const UNPUBLISHED = ['examples/', 'properties/checks/', 'properties/testing/'];
 
-const IMPORT = /\b(?:from|import)\s*\(?\s*(['"])([^'"\n]+)\1/g;
+const IMPORT = /(?<![-.\w])(?:from\s*|import\s*\(?\s*)(['"])([^'"\n]+)\1/g;
 
 interface Import {
   readonly specifier: string;
