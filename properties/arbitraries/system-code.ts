@@ -66,7 +66,7 @@ class Code {
 }
 
 /** Base of 16-bit segments: the data, code and stack windows are within 64 KiB of it. */
-export const DATA_BASE = 0x8000;
+const DATA_BASE = 0x8000;
 
 type Draw = (code: Code, random: Random) => void;
 

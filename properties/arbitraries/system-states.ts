@@ -390,7 +390,7 @@ function putData(draft: Draft): void {
 }
 
 /** A state for this code, in the record at `at`. */
-export function drawSystemState(random: Random, bits: 16 | 32, code: Uint8Array, records: Uint8Array, at: number): void {
+function drawSystemState(random: Random, bits: 16 | 32, code: Uint8Array, records: Uint8Array, at: number): void {
   const draft = new Draft(random, records, at);
   const { state } = draft;
   const mode: Mode = bits === 32 ? 'protected' : random.pick(['real', 'virtual', 'virtual', 'protected', 'protected']);
