@@ -98,7 +98,7 @@ export class Processor implements Cpu {
   #checkInstructionBreakpoint(flags: number): void {
     if (!this.#hasBreakpoints() || flags & FLAG_BIT.rf) return;
     const linear = Number(BigInt.asUintN(32, (this.codeBits === 64 ? 0n : this.state.segmentBase(CS)) + this.state.rip));
-    const hits = instructionBreakpoints(this.state, linear);
+    const hits = instructionBreakpoints(this, linear);
     if (hits !== 0) throw new ModelException(VECTOR.db, undefined, BigInt(hits), 'breakpoint');
   }
 
@@ -300,7 +300,7 @@ export class Processor implements Cpu {
 
   #loadLinear(linear: number, bytes: number): bigint {
     const value = this.#readLinear(linear, bytes, this.#userAccess(), true);
-    if (this.#hasBreakpoints()) this.debugTrap |= dataBreakpoints(this.state, linear, bytes, false);
+    if (this.#hasBreakpoints()) this.debugTrap |= dataBreakpoints(this, linear, bytes, false);
     return value;
   }
 
@@ -322,7 +322,7 @@ export class Processor implements Cpu {
   store(segment: number, offset: bigint, bytes: number, value: bigint): void {
     const linear = this.#linear(segment, offset, bytes, true);
     this.#writeLinear(linear, bytes, this.#userAccess(), value, true);
-    if (this.#hasBreakpoints()) this.debugTrap |= dataBreakpoints(this.state, linear, bytes, true);
+    if (this.#hasBreakpoints()) this.debugTrap |= dataBreakpoints(this, linear, bytes, true);
   }
 
   checkStore(segment: number, offset: bigint, bytes: number): void {

@@ -1,6 +1,5 @@
 /** Moves, the stack, control flow and strings of the model: outcomes as the manuals state them. */
 import { describe, expect, it } from 'vitest';
-import { INTEGER_POLICY } from '../../../engine/policy/integer.js';
 import { CPU_STATE, REGISTER_NAMES } from '../../state/cpu-state.js';
 import { ABSENT, DATA, DATA_16, EDGE_END, type RegisterName, type Registers, run, type Setup } from './test-run.js';
 
@@ -288,12 +287,5 @@ describe('instructions of the model', () => {
     const popped = run({ ...popf, set: virtual(1) });
     expect([popped.distance, popped.state.flags & 0x8_0201]).toEqual([1, 0x8_0201]);
     expect(run({ ...popf, set: virtual(1, VIP) }).distance).toBe(0);
-  });
-
-  it.each(INTEGER_POLICY.map(({ id }) => id))('relies on the policy %s somewhere', async (id) => {
-    const { readdirSync, readFileSync } = await import('node:fs');
-    const folder = new URL('.', import.meta.url);
-    const sources = readdirSync(folder).filter((name) => !name.includes('test'));
-    expect(sources.some((name) => readFileSync(new URL(name, folder), 'utf8').includes(`'${id}'`))).toBe(true);
   });
 });

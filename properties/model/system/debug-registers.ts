@@ -48,31 +48,36 @@ export const DEBUG_REGISTERS: readonly Opcode[] = [
 const CONDITION = { execute: 0, write: 1, port: 2, readWrite: 3 } as const;
 /** By the LEN field; 2 is undefined without 64-bit mode (policy `debug.length`). */
 const LENGTH_BYTES = [1, 2, 1, 4] as const;
+const LENGTH_UNDEFINED = 2;
 
 /** B0-B3 of the breakpoints met; DR6 shows those that are not enabled as well, next to one that is (policy `debug.disabled`). */
-function met(state: CpuState, address: number, bytes: number, conditions: readonly number[]): number {
+function met(cpu: Cpu, address: number, bytes: number, conditions: readonly number[]): number {
+  const { state } = cpu;
   const control = Number(debugRegister(state, 7));
   if ((control & 0xff) === 0) return 0;
   let all = 0;
-  let enabled = false;
+  let enabled = 0;
   for (let number = 0; number < 4; number++) {
     const field = (control >>> (16 + 4 * number)) & 0xf;
     if (!conditions.includes(field & 3)) continue;
+    if (field >> 2 === LENGTH_UNDEFINED) cpu.undefine('debug.length');
     const length = LENGTH_BYTES[field >> 2] as number;
     const at = Number(debugRegister(state, number));
     const first = at - (at % length);
     if (address >= first + length || address + bytes <= first) continue;
     all |= 1 << number;
-    if ((control >> (2 * number)) & 3) enabled = true;
+    if ((control >> (2 * number)) & 3) enabled |= 1 << number;
   }
-  return enabled ? all : 0;
+  if (enabled === 0) return 0;
+  if (enabled !== all) cpu.undefine('debug.disabled');
+  return all;
 }
 
-export const instructionBreakpoints = (state: CpuState, linear: number): number => met(state, linear, 1, [CONDITION.execute]);
+export const instructionBreakpoints = (cpu: Cpu, linear: number): number => met(cpu, linear, 1, [CONDITION.execute]);
 
-export const dataBreakpoints = (state: CpuState, linear: number, bytes: number, write: boolean): number =>
-  met(state, linear, bytes, write ? [CONDITION.write, CONDITION.readWrite] : [CONDITION.readWrite]);
+export const dataBreakpoints = (cpu: Cpu, linear: number, bytes: number, write: boolean): number =>
+  met(cpu, linear, bytes, write ? [CONDITION.write, CONDITION.readWrite] : [CONDITION.readWrite]);
 
 /** I/O breakpoints exist while CR4.DE is set. */
-export const portBreakpoints = (state: CpuState, port: number, bytes: number): number =>
-  (state.u64(CPU_STATE.cr4) & CR4_DE) === 0n ? 0 : met(state, port, bytes, [CONDITION.port]);
+export const portBreakpoints = (cpu: Cpu, port: number, bytes: number): number =>
+  (cpu.state.u64(CPU_STATE.cr4) & CR4_DE) === 0n ? 0 : met(cpu, port, bytes, [CONDITION.port]);

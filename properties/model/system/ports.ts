@@ -28,11 +28,11 @@ function requirePermission(cpu: Cpu, port: number, bytes: Bytes): void {
 }
 
 function readPort(cpu: Cpu, port: number, bytes: Bytes): bigint {
-  cpu.debugTrap |= portBreakpoints(cpu.state, port, bytes);
+  cpu.debugTrap |= portBreakpoints(cpu, port, bytes);
   return BigInt(cpu.environment.readPort(port, bytes));
 }
 function writePort(cpu: Cpu, port: number, bytes: Bytes, value: bigint): void {
-  cpu.debugTrap |= portBreakpoints(cpu.state, port, bytes);
+  cpu.debugTrap |= portBreakpoints(cpu, port, bytes);
   cpu.environment.writePort(port, bytes, Number(value));
 }
 

@@ -84,7 +84,7 @@ export class Frame {
       if (this.inner) {
         const linear = this.linear(offset);
         this.cpu.storeSystem(linear, bytes, data);
-        this.cpu.debugTrap |= dataBreakpoints(this.cpu.state, Number(linear), bytes, true);
+        this.cpu.debugTrap |= dataBreakpoints(this.cpu, Number(linear), bytes, true);
       } else this.cpu.store(SS, BigInt(offset), bytes, data);
     }
   }
