@@ -1,5 +1,5 @@
 /** The real gdb, in batch mode, over a port and over a pipe. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -123,6 +123,38 @@ describe('gdb', () => {
       ...['disconnect', 'target remote 127.0.0.1:PORT', 'reverse-stepi', 'print $tick'],
     ]);
     expect(printed(text)).toEqual(['50', '50', '49']);
+  });
+
+  it('starts again as an extended target', async () => {
+    const text = await session(stubFor(corpusTrace('timer')), [
+      ...[
+        'disconnect',
+        'target extended-remote 127.0.0.1:PORT',
+        'stepi 5',
+        'print $tick',
+        'set remote exec-file guest',
+        'starti',
+        'print $tick',
+      ],
+      ...['stepi 3', 'detach', 'attach 1', 'print $tick', 'kill'],
+    ]);
+    expect(printed(text)).toEqual(['5', '0', '3']);
+  });
+
+  it('names what it has symbols of', async () => {
+    const [as, ld] = [requireTool('as'), requireTool('ld')];
+    const source = join(folder, 'symbols.s');
+    const symbols = join(folder, 'symbols.elf');
+    // Where the main loop of the guest is.
+    writeFileSync(source, '.globl start, loop\nstart: cli\n.org 0x104\nloop: nop\n');
+    execFileSync(as, ['--32', source, '-o', `${source}.o`]);
+    execFileSync(ld, ['-m', 'elf_i386', '-Ttext', '0x100020', '-e', 'start', `${source}.o`, '-o', symbols]);
+    requireTool('gdb');
+    const [node = '', ...args] = COMMAND;
+    const commands = 'break loop\ncontinue\nmonitor when\nquit\n';
+    const text = await startGdb(node, [...args, 'debug', '--gdb', '--symbols', symbols, corpusTrace('timer')], commands).output;
+    expect(text).toContain('Breakpoint 1, 0x00100124 in loop ()');
+    expect(text).toContain('pc 0x100124 <loop>');
   });
 
   it('may not change the recording', async () => {

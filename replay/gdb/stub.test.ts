@@ -311,6 +311,22 @@ describe('the session', () => {
     expect(await tick()).toBe(0);
   });
 
+  it('keeps the connection of an extended client', async () => {
+    let killed = 0;
+    open('timer', { onKill: () => killed++ });
+    expect(await client.ask('!')).toBe('OK');
+    for (const packet of ['D', 'vKill;1']) {
+      await client.ask('s');
+      await client.ask('Z0,100021,1');
+      expect(await client.ask(packet)).toBe('OK');
+      expect(await client.ask('vAttach;1')).toMatch(/^T05thread:1;/);
+    }
+    expect(await tick()).toBe(2);
+    expect(await client.ask('vRun;')).toMatch(/^T05thread:1;/);
+    expect([await tick(), killed, client.isClosed]).toEqual([0, 0, false]);
+    expect(await client.ask('c')).toMatch(/^T05replaylog:end/);
+  });
+
   it.each([
     ['k', ''],
     ['vKill;1', 'OK'],

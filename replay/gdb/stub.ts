@@ -51,6 +51,7 @@ const FEATURES = [
 
 export class Stub {
   readonly session: Session;
+  private isExtended = false;
 
   constructor(host: StubHost) {
     this.session = new Session(host);
@@ -70,8 +71,14 @@ export class Stub {
     }
   }
 
-  /** gdb is gone. The recorded run stays where it is; breakpoints and a diversion belonged to gdb. */
+  /** gdb is gone. */
   disconnected(): void {
+    this.isExtended = false;
+    this.leave();
+  }
+
+  /** The recorded run stays where it is; breakpoints and a diversion belonged to gdb. */
+  private leave(): void {
     this.session.points.clear();
     this.session.leaveDiversion();
   }
@@ -83,7 +90,7 @@ export class Stub {
   }
 
   private readonly lettered: ReadonlyMap<string, Handler> = new Map<string, Handler>([
-    ['!', () => OK],
+    ['!', () => this.extend()],
     ['?', () => this.session.stopReply()],
     ['g', () => hexOf(readAllRegisters(this.cpu))],
     ['G', () => this.writeAllRegisters()],
@@ -121,6 +128,7 @@ export class Stub {
     ['qSymbol', () => OK],
     ['vCont', (rest, exchange) => this.resumeByActions(rest, exchange)],
     ['vKill', () => this.kill({ data: OK })],
+    ['vAttach', () => this.session.stopReply()],
     ['vRun', async () => ({ ...(await this.restart()), data: this.session.stopReply() })],
   ]);
 
@@ -243,12 +251,22 @@ export class Stub {
 
   // --- the session -----------------------------------------------------------------------------------------------------------
 
+  /** gdb wants to start and attach as it likes: detaching and killing do not end the connection. */
+  private extend(): string {
+    this.isExtended = true;
+    return OK;
+  }
+
   private detach(): Reply {
-    this.disconnected();
-    return { data: OK, hangUp: true };
+    this.leave();
+    return { data: OK, hangUp: !this.isExtended };
   }
 
   private kill(reply: Reply): Reply {
+    if (this.isExtended) {
+      this.leave();
+      return reply;
+    }
     this.session.host.onKill();
     return { ...reply, hangUp: true };
   }
