@@ -1,6 +1,6 @@
 /**
  * Record and replay, for programs. `record` runs a machine and writes a trace, `replay` runs a trace again and checks it,
- * `verify` does that for many; `openTraceFile` and `packTraceFile` read traces and make them self-contained.
+ * `verify` does that for many; `openTimeline` walks through one in both directions, `Queries` answers who did what in it; `openTraceFile` and `packTraceFile` read traces and make them self-contained.
  *
  * @example
  * ```ts
@@ -23,5 +23,13 @@ export { type ReplayOptions, replay } from './replay.js';
 export type { ReplayerOptions, ReplayResult } from './replayer.js';
 export { ScriptError } from './script-error.js';
 export { type LiveInput, type Progress, runSession, type SessionOptions } from './session.js';
+export type { Fork } from './timeline/fork.js';
+export type { HistoryOptions, TravelOptions } from './timeline/history.js';
+export { DivergenceError } from './timeline/playback.js';
+export { Queries, type QueriesOptions, type QueryOptions } from './timeline/queries/queries.js';
+export type { Call, Execution, Findings, InputRecord, InterruptEvent, MemoryAccess } from './timeline/queries/results.js';
+export { QueryError } from './timeline/queries/target.js';
+export type { Hit, Stop, StopCondition } from './timeline/stops.js';
+export { checkpointsBeside, openTimeline, type Timeline, type TimelineOptions } from './timeline/timeline.js';
 export { findTraces, type Verdict, type VerifyOptions, verify, verifyStatus } from './verify.js';
 export { ENGINE_VERSION } from './version.js';
