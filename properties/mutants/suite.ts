@@ -14,7 +14,7 @@ const tests = (...filters: string[]): Check => ({ name: `tests:${filters.join(',
 const ATA = tests('engine/devices/ata');
 const PCI = tests('engine/devices/pci');
 const KEYBOARD = tests('engine/devices/i8042');
-const PROCESSOR = tests('engine/cpu', 'engine/mmu', 'engine/blocks', 'engine/numeric-error', 'engine/long');
+const PROCESSOR = tests('engine/cpu', 'engine/mmu/paging', 'engine/mmu/tlb', 'engine/blocks', 'engine/numeric-error', 'engine/long');
 const DEBUGGER = tests('engine/rewind', 'engine/breakpoints', 'engine/mmu', 'engine/cpu', 'engine/digest', 'replay/timeline/timeline');
 const TIERS = tests('engine/tiers', 'engine/wild', 'engine/snapshot', 'properties/runs');
 const SNAPSHOTS = tests('engine/snapshot', 'engine/board', 'engine/numeric-error', 'engine/digest');
