@@ -35,6 +35,9 @@ const SEQUENCE_CASES = 32;
 const SYSTEM_CASES = 32;
 /** So many shapes share a pool of states. */
 const SHAPES_PER_POOL = 256;
+/** A defect that shows everywhere must not keep a campaign from going on: after so many cases, shrinking is short. */
+const THOROUGHLY_SHRUNK = 16;
+const HASTY_SHRINKS = 500;
 const RANDOM_BYTES = 'random bytes';
 const USER_FIRST_VECTORS_BEHIND = [1, 3, 4];
 
@@ -233,10 +236,11 @@ export class Campaign {
   }
 
   private report(shape: Shape, number: number, index: number, raw: string, one: Case, finding: Finding): void {
-    const simplest = shrink(one, finding, (candidate) => {
+    const examine = (candidate: Case): Finding | undefined => {
       const found = this.examine(candidate);
       return found === undefined || found.differences.length === 0 ? undefined : found;
-    });
+    };
+    const simplest = shrink(one, finding, examine, this.causeByRaw.size < THOROUGHLY_SHRUNK ? undefined : HASTY_SHRINKS);
     const final = this.examine(simplest) ?? finding;
     const cause = `${shape.bits}-bit ${causeOf(simplest, final)}`;
     this.causeByRaw.set(raw, cause);

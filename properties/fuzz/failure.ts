@@ -75,12 +75,15 @@ export function causeOf(one: Case, { differences, ends }: Finding): string {
 
 const SHRINKS = 20_000;
 
-/** The simplest case found that fails in the same way: no other kinds of differences, the same ends. */
-export function shrink(one: Case, finding: Finding, examine: (candidate: Case) => Finding | undefined): Case {
+/**
+ * The simplest case found that fails in the same way: no other kinds of differences, the same ends.
+ * @param limit of the candidates that are tried
+ */
+export function shrink(one: Case, finding: Finding, examine: (candidate: Case) => Finding | undefined, limit = SHRINKS): Case {
   const kinds = new Set(kindsOf(finding.differences));
   let runs = 0;
   const agrees = (candidate: Case): boolean => {
-    if (runs++ > SHRINKS) return true;
+    if (runs++ > limit) return true;
     const found = examine(candidate);
     if (found === undefined) return true;
     const same = found.ends[0] === finding.ends[0] && found.ends[1] === finding.ends[1];

@@ -61,6 +61,14 @@ it('shrinks a failure to one instruction in a plain state', () => {
   const [found] = fc.sample(sequences, { numRuns: 300, seed: 86 }).filter((one) => examine(one) !== undefined);
   const one = found as Case;
   expect(instructionsOf(one).length).toBeGreaterThan(10);
+  let tried = 0;
+  const counted = (candidate: Case): Finding | undefined => {
+    tried++;
+    return examine(candidate);
+  };
+  const little = shrink(one, examine(one) as Finding, counted, 20);
+  expect(tried).toBeLessThanOrEqual(21);
+  expect(examine(little)).toBeDefined();
   const simplest = shrink(one, examine(one) as Finding, examine);
   const { state, memory } = describeCase(simplest);
   expect(instructionsOf(simplest)).toHaveLength(1);
