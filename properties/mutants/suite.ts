@@ -34,22 +34,25 @@ export const CHECK_ROWS: readonly (readonly [files: RegExp, checks: readonly Che
   [/^engine\/cpu\/(code-cache|code-segments|block-finder)/, [PROCESSOR, cases('sequence'), TIERS]],
   [/^engine\/(cpu|mmu)\//, [cases('system'), PROCESSOR, TIERS]],
   [/^engine\/devices\/ata\//, [ATA, tests('properties/devices/ata')]],
-  [/^engine\/devices\/pci\//, [PCI, ATA]],
-  [/^engine\/devices\/(i8042|keyboard|mouse|scan-codes|ps2)/, [KEYBOARD, SNAPSHOTS]],
-  [/^engine\/devices\/(pit|pic|rtc|uart|vga|acpi|dma8237|frequency)/, []],
-  [/^engine\/(devices|clock|board)/, [DEVICES]],
+  [/^engine\/devices\/pci\//, [PCI, tests('properties/devices/pci'), ATA]],
+  [/^engine\/devices\/(i8042|keyboard|mouse|scan-codes|ps2)/, [KEYBOARD, tests('properties/devices/i8042'), SNAPSHOTS]],
+  [/^engine\/devices\/(pit|pic|rtc|uart|vga|acpi\.|dma8237)/, []],
+  [/^engine\/(devices|clock|board)/, [DEVICES, tests('properties/devices')]],
   [/^engine\/digest\//, [tests('engine/digest'), TIERS]],
   [/^engine\/boot\//, [tests('engine/boot')]],
   [/^engine\//, [DEVICES, TIERS, cases('system')]],
 ];
 
 /** Devices with one test file: `pit-counter.ts` is tested in `pit.test.ts`. */
-const ONE_TEST = /^engine\/devices\/(pit|pic|rtc|uart|vga|acpi-tables|acpi|dma8237|frequency)/;
+const ONE_TEST = /^engine\/devices\/(pit|pic|rtc|uart|vga|acpi(?!-)|dma8237)/;
 
 export function checksFor(path: string): Check[] {
   const one = ONE_TEST.exec(path)?.[1];
   const row = CHECK_ROWS.find(([files]) => files.test(path));
   if (row === undefined) throw new Error(`no checks for ${path}`);
-  const own = one === undefined ? [] : [tests(`engine/devices/${one}.test.ts`), tests('properties/devices'), SNAPSHOTS];
+  const own =
+    one === undefined
+      ? []
+      : [tests(`engine/devices/${one}.test.ts`), tests(`properties/devices/${one === 'dma8237' ? 'dma' : one}.test.ts`), SNAPSHOTS];
   return [...own, ...row[1]];
 }
