@@ -10,8 +10,9 @@ import { runGdb } from '../gdb/launch.js';
 import { serveOnPort, serveOnStreams } from '../gdb/server.js';
 import { Stub } from '../gdb/stub.js';
 import { Queries } from '../timeline/queries/queries.js';
-import { checkpointsBeside, openTimeline, type Timeline } from '../timeline/timeline.js';
+import type { Timeline } from '../timeline/timeline.js';
 import { describeFailure, UsageError } from './failure.js';
+import { closeKeptTimeline, openKeptTimeline } from './kept-timeline.js';
 import { debugAtPrompt } from './prompt.js';
 
 export interface DebugCommandOptions {
@@ -29,7 +30,7 @@ export interface DebugCommandOptions {
 const DEFAULT_PORT = 1234;
 
 export async function debug(path: string, options: DebugCommandOptions): Promise<number> {
-  const { port, stdio = false, gdb = false, fork = false, command, symbols, images, checkpointMemory } = options;
+  const { port, stdio = false, gdb = false, fork = false, command, symbols, images } = options;
   const forGdb = [port !== undefined, stdio, gdb].filter((given) => given).length;
   if (forGdb > 1) throw new UsageError('--port, --stdio and --gdb exclude each other');
   const asked = options.prompt === true || command !== undefined;
@@ -38,11 +39,7 @@ export async function debug(path: string, options: DebugCommandOptions): Promise
   let timeline: Timeline | undefined;
   let queries: Queries | undefined;
   try {
-    timeline = openTimeline(trace, {
-      imagesDirectory: images,
-      checkpointBytes: checkpointMemory,
-      checkpointsPath: checkpointsBeside(path),
-    });
+    timeline = openKeptTimeline(path, trace, options);
     if (asked || (forGdb === 0 && !fork && process.stdin.isTTY)) {
       return await debugAtPrompt(timeline, { commands: command, symbols, location: { path, imagesDirectory: images } });
     }
@@ -63,7 +60,7 @@ export async function debug(path: string, options: DebugCommandOptions): Promise
     return STATUS.ok;
   } finally {
     await queries?.close();
-    timeline?.close();
+    if (timeline !== undefined) closeKeptTimeline(timeline);
     trace.close();
   }
 }

@@ -10,8 +10,9 @@ import { DivergenceError } from '../timeline/playback.js';
 import { type ListOptions, Queries } from '../timeline/queries/queries.js';
 import type { Call, Findings, MemoryAccess, Place } from '../timeline/queries/results.js';
 import { type Address, QueryError } from '../timeline/queries/target.js';
-import { checkpointsBeside, openTimeline, type Timeline } from '../timeline/timeline.js';
+import type { Timeline } from '../timeline/timeline.js';
 import { UsageError } from './failure.js';
+import { closeKeptTimeline, openKeptTimeline } from './kept-timeline.js';
 import { ProgressLine } from './progress-line.js';
 import type { QuestionName } from './questions.js';
 import { grouped, millions } from './text.js';
@@ -56,8 +57,8 @@ export async function query(
   let queries: Queries | undefined;
   process.on('SIGINT', stop);
   try {
-    const { images: imagesDirectory, checkpointMemory: checkpointBytes, workers } = options;
-    timeline = openTimeline(trace, { imagesDirectory, checkpointBytes, checkpointsPath: checkpointsBeside(path) });
+    const { images: imagesDirectory, workers } = options;
+    timeline = openKeptTimeline(path, trace, options);
     queries = new Queries(timeline, { path, imagesDirectory, workers });
     await timeline.seek(options.at ?? timeline.endTick, {
       signal: interrupted.signal,
@@ -81,7 +82,7 @@ export async function query(
   } finally {
     process.off('SIGINT', stop);
     await queries?.close();
-    timeline?.close();
+    if (timeline !== undefined) closeKeptTimeline(timeline);
     trace.close();
   }
 }

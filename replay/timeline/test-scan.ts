@@ -130,5 +130,7 @@ export function meets(step: Step, condition: StopCondition): boolean {
       return step.output.some(({ source, line }) => {
         return source === condition.source && condition.pattern.test(line) && !condition.pattern.test(line.slice(0, -1));
       });
+    case 'instruction':
+      throw new Error('the scan does not decode instructions');
   }
 }
