@@ -249,6 +249,21 @@ const FOUND: readonly (readonly [what: string, CaseText])[] = [
     },
   ],
   [
+    'CR8 exists in 64-bit mode, for ring 0',
+    {
+      arena: 'user',
+      bits: 64,
+      state: {
+        rip: '0x10f40',
+      },
+      memory: {
+        'code+0x40': '44 0f 20 c3',
+      },
+      codeBytes: 4,
+      tickLimit: 8,
+    },
+  ],
+  [
     'SWAPGS is privileged',
     {
       arena: 'user',

@@ -337,10 +337,10 @@ const immediate = (width: Width | 0, value: bigint): Operand => ({
   displacement: 0n,
 });
 
-/** Control registers are 0, 2, 3 and 4, debug registers 0-7, segment registers ES-GS. */
+/** Control registers are 0, 2, 3, 4 and in 64-bit mode 8, debug registers 0-7, segment registers ES-GS. */
 function exists({ kind, number }: Operand): boolean {
   if (kind === KIND.segment) return number <= GS;
-  if (kind === KIND.control) return number === 0 || number === 2 || number === 3 || number === 4;
+  if (kind === KIND.control) return number === 0 || number === 2 || number === 3 || number === 4 || number === 8;
   if (kind === KIND.debug) return number <= 7;
   return true;
 }
