@@ -203,6 +203,16 @@ export const SYSTEM_POLICY: readonly PolicyRow[] = [
     excuses: { wholeCase: true },
   },
   {
+    id: 'int1.hypervisor',
+    instructions: 'INT1',
+    when: 'always',
+    source: 'SDM 2, INT1: a trap; a hypervisor that intercepts it has to move EIP itself',
+    ours: 'EIP behind the instruction is saved',
+    amd: 'as ours; under some hypervisors EIP of the instruction is saved',
+    intel: 'as ours',
+    excuses: { wholeCase: true },
+  },
+  {
     id: 'debug.length',
     instructions: 'any',
     when: 'a breakpoint with LEN = 2',

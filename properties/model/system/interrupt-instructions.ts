@@ -42,7 +42,10 @@ export const INTERRUPT_INSTRUCTIONS: readonly Opcode[] = [
   opcode('CC', 'INT3', '', (cpu) => cpu.softwareInterrupt(VECTOR.bp, 'int3')),
   opcode('CD', 'INT', 'imm8', (cpu) => cpu.softwareInterrupt(Number(cpu.read(0)), 'int')),
   opcode('CE', 'INTO', '', into, { not64: true }),
-  opcode('F1', 'INT1', '', (cpu) => cpu.softwareInterrupt(VECTOR.db, 'int1')),
+  opcode('F1', 'INT1', '', (cpu) => {
+    cpu.undefine('int1.hypervisor');
+    cpu.softwareInterrupt(VECTOR.db, 'int1');
+  }),
   opcode('FA', 'CLI', '', cli),
   opcode('FB', 'STI', '', sti),
 ];
