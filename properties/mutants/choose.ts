@@ -25,10 +25,10 @@ function byTurns(random: Random, mutants: readonly Mutant[]): Mutant[] {
 }
 
 export function choose(mutants: readonly Mutant[], count: number, seed: number): Mutant[] {
-  const random = new Random(seed);
-  const orders = CATEGORIES.map((category) =>
+  // Each category draws by itself: a new operator changes the choice in its own category only.
+  const orders = CATEGORIES.map((category, number) =>
     byTurns(
-      random,
+      new Random(seed * CATEGORIES.length + number),
       mutants.filter((mutant) => mutant.category === category),
     ),
   );

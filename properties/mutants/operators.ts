@@ -179,8 +179,8 @@ export const OPERATORS: readonly Operator[] = [
     name: 'shadow-lost',
     category: 'lost interrupt',
     files: /^engine\/(cpu|isa)\//,
-    find: /(?<!=>\n)^( +)[\w.]*(?:inhibitInterrupts|leaveAfterCurrent)\(.*\);$/gm,
-    replacement: '$1;',
+    find: /\b(?:cpu|this(?:\.core)?)\.(?:inhibitInterrupts|leaveAfterCurrent)\([^()]*\)/g,
+    replacement: 'undefined',
   },
   {
     name: 'mode-kept',
