@@ -1,12 +1,9 @@
 /**
- * Goes back to the interrupt that did the damage: the last one that was accepted while the main loop held a copy of
- * `pending` in a register. Every look is a replay of the trace up to a tick.
+ * From the failure back to the interrupt that did the damage: the main loop's store that overwrites a count which it has not
+ * read, then the question who had written that count.
  */
-import type { Machine } from '../../engine/index.js';
 import { type Assembled, disassemble } from '../../properties/index.js';
-import { replay } from '../../replay/index.js';
-import type { Trace } from '../../traces/index.js';
-import { serialVector } from './guest.js';
+import { type MemoryAccess, Queries, type Timeline } from '../../replay/index.js';
 
 /** What the main loop was about to do, and the handler, and what the main loop did then. */
 export interface Step {
@@ -16,87 +13,85 @@ export interface Step {
   readonly text: string;
   readonly where: 'main' | 'handler';
   /** `load` and `store` are the two halves of the update; at `interrupt` nothing is executed. */
-  readonly mark: 'load' | 'store' | 'interrupt' | undefined;
+  readonly mark: 'load' | 'store' | 'interrupt' | 'count' | undefined;
   /** After the step. */
   readonly eax: number;
   readonly pending: number;
 }
 
-/** Main loop instructions before the interrupt that are worth showing. */
-const stepsBefore = 12;
-const stepsLimit = 80;
-const longestInstruction = 15;
-
-/** The machine of the trace at a tick. */
-function machineAt(trace: Trace, tick: number): Machine {
-  let machine: Machine | undefined;
-  const { divergence } = replay(trace, {
-    to: tick,
-    prepare: (made) => {
-      machine = made;
-    },
-  });
-  if (divergence !== undefined || machine?.tick !== tick) throw new Error(`the replay does not reach tick ${tick}`);
-  return machine;
+/** An update of `pending` that was overwritten by one who did not know of it. */
+export interface LostUpdate {
+  /** The main loop stores what it has made of an old count. */
+  readonly storeTick: number;
+  /** Who last wrote `pending` before that. */
+  readonly write: MemoryAccess;
 }
 
-const address = (guest: Assembled, label: string): number => {
+const pendingBytes = 4;
+const longestInstruction = 15;
+
+export const address = (guest: Assembled, label: string): number => {
   const found = guest.labels.get(label);
   if (found === undefined) throw new Error(`the guest has no label "${label}"`);
   return found;
 };
 
-/** Tick of the interrupt between the load of `pending` and its store, looked for from the end. */
-export function corruptingInterrupt(trace: Trace, guest: Assembled): { readonly tick: number; readonly looked: number } {
-  const [take, store] = [address(guest, 'main.take'), address(guest, 'main.store')];
-  const { ticks, vectors } = trace.interrupts;
-  for (let index = ticks.length - 1; index >= 0; index--) {
-    if (vectors[index] !== serialVector) continue;
-    const tick = ticks[index] as number;
-    const eip = machineAt(trace, tick).registers.get('eip');
-    if (eip > take && eip <= store) return { tick, looked: ticks.length - index };
-  }
-  throw new Error('no interrupt came in the middle of the update');
+/** The last one before the place where the timeline stands. Leaves the timeline at the write. */
+export async function lostUpdate(timeline: Timeline, guest: Assembled): Promise<LostUpdate> {
+  const { machine } = timeline;
+  const pending = address(guest, 'pending');
+  // Back to the last store that counts down from another number than the one in memory.
+  const when = (): boolean => machine.registers.get('eax') + 1 !== machine.memory.read32(pending);
+  timeline.conditions = [{ kind: 'breakpoint', address: address(guest, 'main.store'), when }];
+  const stop = await timeline.reverseContinue();
+  timeline.conditions = [];
+  if (stop.kind !== 'hit') throw new Error('every store to "pending" counts down from what it finds');
+
+  const storeTick = timeline.tick;
+  const write = await new Queries(timeline).lastWrite(pending, pendingBytes, { toTick: storeTick });
+  if (write === undefined) throw new Error('nothing wrote "pending"');
+  await timeline.seek(write.tick);
+  return { storeTick, write };
 }
 
-/** The instructions around the interrupt that is accepted at `tick`, one at a time, up to the store. */
-export function stepsAround(trace: Trace, guest: Assembled, tick: number): Step[] {
-  const machine = machineAt(trace, tick - stepsBefore);
-  const [load, store] = [address(guest, 'main.load'), address(guest, 'main.store')];
+/** The instructions of the update, one at a time, from its load to its store, with the interrupt in between. */
+export async function stepsAround(timeline: Timeline, guest: Assembled, { storeTick, write }: LostUpdate): Promise<Step[]> {
+  const { machine } = timeline;
+  const [load, pending] = [address(guest, 'main.load'), address(guest, 'pending')];
+  await timeline.seek(write.tick);
+  await timeline.backward([{ kind: 'breakpoint', address: load }]);
+  const startTick = timeline.tick;
+  const interrupts = new Set(new Queries(timeline).interrupts({ fromTick: startTick, toTick: storeTick }).map(({ tick }) => tick));
   const steps: Step[] = [];
   let depth = 0;
-  let accepted = false;
-  machine.onInterrupt = () => {
-    accepted = true;
-  };
-  while (steps.length < stepsLimit) {
-    const at = machine.tick;
+  while (timeline.tick <= storeTick) {
+    const { tick } = timeline;
     const eip = machine.registers.get('eip');
-    const line = instructionAt(machine, eip);
-    machine.run({ tick: at + 1 });
-    const after = { eax: machine.registers.get('eax'), pending: machine.memory.read32(address(guest, 'pending')) };
-    const where = depth > 0 ? 'handler' : 'main';
-    if (accepted) {
-      accepted = false;
+    const line = instructionAt(timeline, eip);
+    await timeline.step();
+    const after = { eax: machine.registers.get('eax'), pending: machine.memory.read32(pending) };
+    if (interrupts.has(tick)) {
       depth++;
-      steps.push({ tick: at, place: '', text: '', where: 'handler', mark: 'interrupt', ...after });
+      steps.push({ tick, place: '', text: '', where: 'handler', mark: 'interrupt', ...after });
       continue;
     }
-    const mark = where === 'main' && eip === load ? 'load' : where === 'main' && eip === store ? 'store' : undefined;
-    steps.push({ tick: at, place: placeOf(guest, eip), text: named(guest, line), where, mark, ...after });
+    const where = depth > 0 ? 'handler' : 'main';
+    const mark = tick === startTick ? 'load' : tick === write.tick ? 'count' : tick === storeTick ? 'store' : undefined;
+    steps.push({ tick, place: placeOf(guest, eip), text: named(guest, line), where, mark, ...after });
     if (line.startsWith('iret')) depth--;
-    if (mark === 'store' && at >= tick) break;
   }
-  // From the load that belongs to the store on, with the instruction before it.
-  let start = steps.findIndex(({ mark }) => mark === 'interrupt');
-  while (start > 0 && steps[start]?.mark !== 'load') start--;
-  return steps.slice(Math.max(0, start - 1));
+  return steps;
 }
 
-function instructionAt(machine: Machine, eip: number): string {
+function instructionAt({ machine }: Timeline, eip: number): string {
   const bytes = new Uint8Array(longestInstruction);
   machine.memory.readBytes(eip, bytes);
   return disassemble(bytes, { bits: 32, address: eip, count: 1 })[0]?.text ?? '(bad)';
+}
+
+/** The instruction at an address, as the guest's source names it. */
+export function sourceLine(timeline: Timeline, guest: Assembled, ip: number): string {
+  return `${placeOf(guest, ip)}: ${named(guest, instructionAt(timeline, ip))}`;
 }
 
 function placeOf(guest: Assembled, eip: number): string {

@@ -7,9 +7,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { replay } from '../../replay/index.js';
-import { bytesSource, nodeCodec, openTraceFile, packTrace, readTrace } from '../../traces/index.js';
-import { corruptingInterrupt, type Step, stepsAround } from './autopsy.js';
+import type { Assembled } from '../../properties/index.js';
+import { openTimeline, replay } from '../../replay/index.js';
+import { bytesSource, nodeCodec, openTraceFile, packTrace, readTrace, type Trace } from '../../traces/index.js';
+import { symbolFile } from '../corpus/symbol-file.js';
+import { address, lostUpdate, type Step, sourceLine, stepsAround } from './autopsy.js';
 import { type Attempt, attempt } from './feed.js';
 import { assertionFailed, buildGuest } from './guest.js';
 
@@ -17,6 +19,8 @@ const attemptsLimit = 200;
 const replays = 3;
 /** Below dist/, where everything that is made lies. */
 const tracePath = fileURLToPath(new URL('../../dist/examples/race/race.trace', import.meta.url));
+/** The names of the guest's source, for a debugger. */
+const symbolsPath = tracePath.replace(/trace$/, 'elf');
 
 const colours = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
 const paint = (code: number) => (text: string) => (colours ? `\x1b[${code}m${text}\x1b[0m` : text);
@@ -59,19 +63,41 @@ function show(step: Step): string {
   const notes = {
     load: yellow(`<-- load: EAX = pending = ${step.eax}`),
     store: red(`<-- store: pending = ${step.pending}, and what the handler did is lost`),
+    count: yellow(`<-- the handler counts: pending = ${step.pending}`),
     interrupt: '',
   };
-  const counted = step.where === 'handler' && step.text.startsWith('inc') && step.text.includes('[pending]');
-  const note = step.mark !== undefined ? notes[step.mark] : counted ? yellow(`<-- the handler counts: pending = ${step.pending}`) : '';
+  const note = step.mark === undefined ? '' : notes[step.mark];
   const line = `  ${`${step.tick}`.padStart(8)}  ${indent}${step.place.padEnd(20)} ${step.text}`;
   return `${step.where === 'handler' ? dim(line.padEnd(64)) : line.padEnd(64)}${note}`.trimEnd();
 }
 
-function main(firstSeed: number): void {
+/** From the failure backwards, by asking. */
+async function explain(trace: Trace, guest: Assembled): Promise<void> {
+  const timeline = openTimeline(trace);
+  try {
+    await timeline.seek(timeline.endTick);
+    const lost = await lostUpdate(timeline, guest);
+    print();
+    print(bold(`3. Back from the failure at tick ${timeline.endTick}`));
+    print('   Which store to "pending" counted down from something else than what was in memory?');
+    print(`     tick ${lost.storeTick}, ${sourceLine(timeline, guest, address(guest, 'main.store'))}`);
+    print('   Who last wrote "pending" before it?');
+    print(`     tick ${lost.write.tick}, ${red(sourceLine(timeline, guest, lost.write.ip))}: the interrupt handler`);
+    print();
+    print(`   The update of "pending" that the handler came into the middle of (${dim('tick, place, instruction')}):`);
+    print();
+    for (const step of await stepsAround(timeline, guest, lost)) print(show(step));
+  } finally {
+    timeline.close();
+  }
+}
+
+async function main(firstSeed: number): Promise<void> {
   if (!Number.isSafeInteger(firstSeed)) throw new Error('the first seed must be an integer');
   const guest = buildGuest();
   const found = search(guest.bytes, firstSeed);
   const packedBytes = keep(guest.bytes, found.trace);
+  writeFileSync(symbolsPath, symbolFile(guest));
   const trace = openTraceFile(tracePath);
   try {
     print();
@@ -83,21 +109,17 @@ function main(firstSeed: number): void {
       print(`   replay ${number}  digest ${hex(digest)} at tick ${tick}, ${interruptCount} interrupts checked  ${green('equal')}`);
     }
 
-    const { tick, looked } = corruptingInterrupt(trace, guest);
-    print();
-    print(bold(`3. ${found.tick - tick} ticks before the failure, ${looked} interrupts from the end: the one that did it`));
-    print(`   The main loop takes a byte out of the ring while another one comes in (${dim('tick, place, instruction')}):`);
-    print();
-    for (const step of stepsAround(trace, guest, tick)) print(show(step));
+    await explain(trace, guest);
     print();
     print('   The main loop writes back what it had read before the interrupt. One byte in the ring is not counted any more,');
     print('   and the check at the end of the line finds it. examples/race/README.md has the whole story.');
     print();
-    print(`   The trace, with the guest in it (${packedBytes} bytes): ${relative(process.cwd(), tracePath)}`);
-    print(`   Replay it yourself: npx replay86 replay ${relative(process.cwd(), tracePath)}`);
+    const [shownTrace, shownSymbols] = [tracePath, symbolsPath].map((path) => relative(process.cwd(), path));
+    print(`   The trace, with the guest in it (${packedBytes} bytes): ${shownTrace}`);
+    print(`   Walk through it yourself: npx replay86 debug ${shownTrace} --symbols ${shownSymbols}`);
   } finally {
     trace.close();
   }
 }
 
-main(Number(process.argv[2] ?? 1));
+await main(Number(process.argv[2] ?? 1));

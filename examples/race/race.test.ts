@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { replay } from '../../replay/index.js';
+import { openTimeline, replay } from '../../replay/index.js';
 import { bytesSource, nodeCodec, packTrace, readTrace, type Trace } from '../../traces/index.js';
-import { corruptingInterrupt, stepsAround } from './autopsy.js';
+import { lostUpdate, sourceLine, stepsAround } from './autopsy.js';
 import { type Attempt, attempt } from './feed.js';
 import { assertionFailed, buildGuest } from './guest.js';
 
@@ -42,15 +42,21 @@ describe('the race', () => {
     }
   });
 
-  it('lies where an interrupt splits the update', () => {
-    const trace = packed(failed);
-    const { tick } = corruptingInterrupt(trace, guest);
-    const steps = stepsAround(trace, guest, tick);
-    const marks = steps.flatMap(({ mark }) => (mark === undefined ? [] : [mark]));
-    expect(marks).toEqual(['load', 'interrupt', 'store']);
-    const at = (mark: string) => steps.find((step) => step.mark === mark);
-    const counted = steps.find(({ where, text }) => where === 'handler' && text.startsWith('inc') && text.includes('[pending]'));
-    expect(counted?.pending).toBe((at('load')?.eax ?? 0) + 1);
-    expect(at('store')?.pending).toBe((at('load')?.eax ?? 0) - 1);
+  it('lies where an interrupt splits the update', async () => {
+    const timeline = openTimeline(packed(failed));
+    try {
+      await timeline.seek(timeline.endTick);
+      const lost = await lostUpdate(timeline, guest);
+      expect(timeline.tick).toBe(lost.write.tick);
+      expect(sourceLine(timeline, guest, lost.write.ip)).toMatch(/^serial\.interrupt\+\d+: inc dword ptr \[pending\]$/);
+      const steps = await stepsAround(timeline, guest, lost);
+      const marks = steps.flatMap(({ mark }) => (mark === undefined ? [] : [mark]));
+      expect(marks).toEqual(['load', 'interrupt', 'count', 'store']);
+      const at = (mark: string) => steps.find((step) => step.mark === mark);
+      expect(at('count')?.pending).toBe((at('load')?.eax ?? 0) + 1);
+      expect(at('store')?.pending).toBe((at('load')?.eax ?? 0) - 1);
+    } finally {
+      timeline.close();
+    }
   });
 });
