@@ -21,7 +21,7 @@ const ALLOWED_BESIDES: readonly (readonly [folder: string, house: House])[] = [[
 const PUBLIC_ENTRY_ONLY: ReadonlySet<House> = new Set<House>(['examples']);
 
 /** Tools of the repository itself: they are not published, so development packages are theirs to use. */
-const UNPUBLISHED = ['examples/', 'properties/checks/', 'properties/testing/'];
+const UNPUBLISHED = ['examples/', 'properties/checks/', 'properties/mutants/', 'properties/testing/'];
 
 const IMPORT = /(?<![-.\w])(?:from\s*|import\s*\(?\s*)(['"])([^'"\n]+)\1/g;
 
