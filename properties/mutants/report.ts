@@ -18,7 +18,7 @@ function table(verdicts: readonly Verdict[], keys: readonly string[], keyOf: (ve
   });
 }
 
-export function scoreOf(verdicts: readonly Verdict[]): string {
+function scoreOf(verdicts: readonly Verdict[]): string {
   const killed = verdicts.filter(({ killedBy }) => killedBy !== undefined).length;
   return `${String(killed).padStart(4)} of ${String(verdicts.length).padStart(4)}  ${((100 * killed) / verdicts.length).toFixed(1).padStart(5)} %`;
 }

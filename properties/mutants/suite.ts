@@ -21,7 +21,7 @@ const SNAPSHOTS = tests('engine/snapshot', 'engine/board', 'engine/numeric-error
 const DEVICES = tests('engine/devices', 'engine/clock', 'engine/board', 'engine/snapshot');
 
 /** The first row that fits counts. */
-export const CHECK_ROWS: readonly (readonly [files: RegExp, checks: readonly Check[]])[] = [
+const CHECK_ROWS: readonly (readonly [files: RegExp, checks: readonly Check[]])[] = [
   [
     /^engine\/isa\/x87\/|^engine\/float\/(x87|float80|transcendental|series|library|constants)/,
     [cases('x87'), tests('engine/isa/x87', 'engine/float')],

@@ -45,7 +45,7 @@ function isRepeat(bytes: Uint8Array): boolean {
   return false;
 }
 
-export const linearOf = ({ registers }: Machine): number => (registers.segmentBase('cs') + registers.get('eip')) >>> 0;
+const linearOf = ({ registers }: Machine): number => (registers.segmentBase('cs') + registers.get('eip')) >>> 0;
 
 function modeOf({ registers }: Machine): number[] {
   const mode = [registers.get('cr0') & 1, (registers.get('eflags') >>> 17) & 1, registers.codeBits, registers.privilege];

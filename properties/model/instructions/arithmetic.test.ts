@@ -76,7 +76,8 @@ const ROWS: readonly Row[] = [
 ];
 
 describe('arithmetic of the model', () => {
-  it.each(ROWS)('%s', (_name, bits, code, registers, flagsBefore, result, flags, policies = '') => {
+  it.each(ROWS.map((row) => [row[0], row] as const))('%s', (_name, row) => {
+    const [, bits, code, registers, flagsBefore, result, flags, policies = ''] = row;
     const after = run({ bits, code, registers, flags: flagsBefore });
     expect(after.vector).toBeUndefined();
     const found = Object.fromEntries(
