@@ -17,8 +17,8 @@ const KEYBOARD = tests('engine/devices/i8042');
 const PROCESSOR = tests('engine/cpu', 'engine/mmu/paging', 'engine/mmu/tlb', 'engine/blocks', 'engine/numeric-error', 'engine/long');
 const DEBUGGER = tests('engine/rewind', 'engine/breakpoints', 'engine/mmu', 'engine/cpu', 'engine/digest', 'replay/timeline/timeline');
 const TIERS = tests('engine/tiers', 'engine/wild', 'engine/snapshot', 'properties/runs');
-const SNAPSHOTS = tests('engine/snapshot', 'engine/board', 'engine/numeric-error', 'engine/digest');
-const DEVICES = tests('engine/devices', 'engine/clock', 'engine/board', 'engine/snapshot');
+const SNAPSHOTS = tests('engine/snapshot', 'engine/reset', 'engine/board', 'engine/numeric-error', 'engine/digest');
+const DEVICES = tests('engine/devices', 'engine/clock', 'engine/board', 'engine/snapshot', 'engine/reset');
 
 /** The first row that fits counts. */
 const CHECK_ROWS: readonly (readonly [files: RegExp, checks: readonly Check[]])[] = [
@@ -33,8 +33,8 @@ const CHECK_ROWS: readonly (readonly [files: RegExp, checks: readonly Check[]])[
   [/^engine\/(changes|cpu\/(registers|breakpoints)|mmu\/(peek|watches|written-frames))/, [DEBUGGER, TIERS]],
   [/^engine\/cpu\/(code-cache|code-segments|block-finder)/, [PROCESSOR, cases('sequence'), TIERS]],
   [/^engine\/(cpu|mmu)\//, [cases('system'), PROCESSOR, TIERS]],
-  [/^engine\/devices\/ata\//, [ATA, tests('properties/devices/ata')]],
-  [/^engine\/devices\/pci\//, [PCI, tests('properties/devices/pci'), ATA]],
+  [/^engine\/devices\/ata\//, [ATA, tests('properties/devices/ata'), SNAPSHOTS]],
+  [/^engine\/devices\/pci\//, [PCI, tests('properties/devices/pci'), ATA, SNAPSHOTS]],
   [/^engine\/devices\/(i8042|keyboard|mouse|scan-codes|ps2)/, [KEYBOARD, tests('properties/devices/i8042'), SNAPSHOTS]],
   [/^engine\/devices\/(pit|pic|rtc|uart|vga|acpi\.|dma8237)/, []],
   [/^engine\/(devices|clock|board)/, [DEVICES, tests('properties/devices')]],
