@@ -68,6 +68,7 @@ function createProgram(finish: Finish): Command {
     policyCommand(finish),
     debugCommand(finish),
     queryCommand(finish),
+    diffCommand(finish),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands]) {
@@ -204,6 +205,18 @@ function queryCommand(finish: Finish): Command {
     .addHelpText('after', QUERY_HELP);
 }
 
+function diffCommand(finish: Finish): Command {
+  return new Command('diff')
+    .description('Find the first instruction that two tiers or two builds execute differently, or where a replay differs from its trace.')
+    .argument('<trace>')
+    .addOption(new Option('--tier <tiers>', 'two tiers of this engine, such as auto,step').argParser(parseTiers))
+    .option('--engine <path>', 'another build of replay86: its folder, or its dist/engine/index.js')
+    .option('--images <folder>', 'where to look first for the images that the trace names')
+    .option('--json', 'the difference as JSON')
+    .action(async (trace, options) => finish(await (await import('./diff.js')).diff(trace, options)))
+    .addHelpText('after', DIFF_HELP);
+}
+
 function fuzzCommand(finish: Finish): Command {
   return new Command('fuzz')
     .description('Compare what instructions do with a reference model, with the host CPU, or between tiers.')
@@ -290,6 +303,14 @@ Examples:
   replay86 verify traces/corpus --tier all --junit report.xml
 
 Exit status: 0 all agree; 2 usage; 4 one diverged; 6 one is unreadable.`;
+
+const DIFF_HELP = `
+Examples:
+  replay86 diff boot.trace                     this engine against what was recorded
+  replay86 diff boot.trace --tier auto,step
+  replay86 diff boot.trace --engine ../older-replay86
+
+Exit status: 0 no difference; 2 usage; 4 a difference; 6 unreadable trace or image.`;
 
 const FUZZ_HELP = `
 Examples:

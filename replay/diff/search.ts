@@ -1,0 +1,148 @@
+/**
+ * The first tick at which two machines on the same trace differ. They go side by side, their whole states compared at
+ * distances that double; where these differ, the last stretch is halved to where the difference begins that lasts. Before that
+ * there may be differences that come and go: everything from the last common checkpoint (of a short trace, from the beginning)
+ * is gone through tick by tick.
+ */
+import type { Pair } from './pair.js';
+
+/** Where a search has ended: the pair stands where the two differ, its checkpoint is the last tick at which they are the same. */
+export interface Found {
+  readonly pair: Pair;
+  /**
+   * One step from the same state leads to different ones. Otherwise the difference depends on what a machine has besides its
+   * state (code decoded, addresses translated): it shows when all from the checkpoint on is run in one go.
+   */
+  readonly inOneStep: boolean;
+  /** Every tick before has been looked at from here on. */
+  readonly lookedFromTick: number;
+}
+
+export interface SearchOptions {
+  /** Greatest distance of comparisons. */
+  readonly spacingTicks?: number | undefined;
+  /** Up to here traces are gone through tick by tick from their beginning. */
+  readonly everyTickLimit?: number | undefined;
+  readonly onProgress?: ((tick: number, lastTick: number) => void) | undefined;
+}
+
+const FIRST_SPACING_TICKS = 2 ** 12;
+const SPACING_TICKS = 2 ** 20;
+const EVERY_TICK_LIMIT = 2 ** 20;
+/** Ticks for which only the processors are compared each time. */
+const GROUP_TICKS = 32;
+
+/** @param open a fresh pair at tick 0 @param lastTick how far there is anything to compare */
+export function findFirstDifference(open: () => Pair, lastTick: number, options: SearchOptions = {}): Found | undefined {
+  const { spacingTicks = SPACING_TICKS, everyTickLimit = EVERY_TICK_LIMIT, onProgress } = options;
+  const pair = open();
+  if (!pair.agrees()) return { pair, inOneStep: true, lookedFromTick: 0 };
+  pair.commit();
+  const differsAt = lastingDifference(pair, lastTick, spacingTicks, onProgress);
+  if (differsAt === undefined) {
+    if (lastTick > everyTickLimit) return undefined;
+    const again = fromBeginning(open);
+    return byTicks(again, lastTick, onProgress) ? { pair: again, inOneStep: true, lookedFromTick: 0 } : undefined;
+  }
+  const startTick = differsAt <= everyTickLimit ? 0 : pair.checkpoint.tick;
+  const slow = startTick === pair.checkpoint.tick ? pair : fromBeginning(open);
+  if (slow === pair) pair.rewind();
+  if (byTicks(slow, differsAt, onProgress)) return { pair: slow, inOneStep: true, lookedFromTick: startTick };
+  // Where the slow walk has committed on its way, the stretch is looked for anew.
+  const fast = fromBeginning(open);
+  const again = lastingDifference(fast, lastTick, spacingTicks, undefined);
+  if (again === undefined) return undefined;
+  narrow(fast, again);
+  return { pair: fast, inOneStep: false, lookedFromTick: startTick };
+}
+
+function fromBeginning(open: () => Pair): Pair {
+  const pair = open();
+  pair.agrees();
+  pair.commit();
+  return pair;
+}
+
+/** @returns the first tick at which they differ when run in one go from the checkpoint, and from which on they go on differing */
+function lastingDifference(
+  pair: Pair,
+  lastTick: number,
+  spacingTicks: number,
+  onProgress: SearchOptions['onProgress'],
+): number | undefined {
+  let distance = Math.min(FIRST_SPACING_TICKS, spacingTicks);
+  while (pair.tick < lastTick && !pair.ended) {
+    const target = Math.min(pair.tick + distance, lastTick);
+    pair.advance(target);
+    if (!pair.agrees()) return firstWhere(pair.checkpoint.tick, target, (tick) => differsAt(pair, [tick]));
+    pair.commit();
+    onProgress?.(pair.tick, lastTick);
+    distance = Math.min(distance * 2, spacingTicks);
+  }
+  return undefined;
+}
+
+/** Back to the checkpoint, and from there on, stopping at each of these ticks. */
+function differsAt(pair: Pair, ticks: readonly number[]): boolean {
+  pair.rewind();
+  for (const tick of ticks) pair.advance(tick);
+  return !pair.agrees();
+}
+
+/** Least tick above `low` where it holds, if it holds at `high` and from some tick on. */
+function firstWhere(low: number, high: number, holds: (tick: number) => boolean): number {
+  let [below, at] = [low, high];
+  while (at - below > 1) {
+    const middle = below + Math.floor((at - below) / 2);
+    if (holds(middle)) at = middle;
+    else below = middle;
+  }
+  return at;
+}
+
+/** Tick by tick from the checkpoint. @returns whether they differ where the pair stands now, the checkpoint being one step before */
+function byTicks(pair: Pair, lastTick: number, onProgress: SearchOptions['onProgress']): boolean {
+  while (pair.tick < lastTick && !pair.ended) {
+    const groupEnd = Math.min(pair.tick + GROUP_TICKS, lastTick);
+    if (!groupAgrees(pair, groupEnd)) {
+      pair.rewind();
+      while (pair.tick < groupEnd && !pair.ended) {
+        pair.advance(pair.tick + 1);
+        if (!pair.agrees()) return true;
+        pair.commit();
+      }
+    }
+    onProgress?.(pair.tick, lastTick);
+  }
+  return false;
+}
+
+/** A quick look at a group: nothing happens in it but in processor and memory, and both are the same. */
+function groupAgrees(pair: Pair, groupEnd: number): boolean {
+  while (pair.tick < groupEnd && !pair.ended) {
+    pair.advance(pair.tick + 1);
+    if (!pair.processorsAgree()) return false;
+  }
+  if (!pair.agrees() || !pair.devicesUnchanged) return false;
+  pair.commit();
+  return true;
+}
+
+/** Moves the checkpoint to the last tick from which a run in one go still ends in the difference. */
+function narrow(pair: Pair, differenceTick: number): void {
+  const { tick } = pair.checkpoint;
+  const vanishes = (start: number): boolean => !differsAt(pair, [start, differenceTick]);
+  let distance = 1;
+  while (differenceTick - distance > tick && vanishes(differenceTick - distance)) distance *= 2;
+  const low = Math.max(tick, differenceTick - distance);
+  const start = distance === 1 ? differenceTick - 1 : firstWhere(low, differenceTick - Math.floor(distance / 2), vanishes) - 1;
+  pair.rewind();
+  pair.advance(start);
+  if (start > tick && pair.agrees()) pair.commit();
+  pair.advance(differenceTick);
+  if (pair.agrees()) {
+    // What it depends on goes back further than this.
+    pair.rewind();
+    pair.advance(differenceTick);
+  }
+}
