@@ -27,7 +27,7 @@ export interface Offer {
 export type ProcessorEnd = 'exception' | 'halted' | 'shutdown' | 'limit';
 
 /** Virtual time, and the time-stamp counter with it. */
-export const PROCESSOR_NS_PER_TICK = 1;
+const PROCESSOR_NS_PER_TICK = 1;
 
 const NO_OFFERS: readonly Offer[] = [];
 

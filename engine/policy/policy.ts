@@ -3,7 +3,6 @@
  * the row whenever it relies on one, comparisons with other processors excuse exactly what the row says, and
  * `replay86 policy` prints it.
  */
-import { EFLAG } from '../cpu/state.js';
 import { INTEGER_POLICY } from './integer.js';
 import { SIMD_POLICY } from './simd.js';
 import { SYSTEM_POLICY } from './system.js';
@@ -48,8 +47,6 @@ export interface Excuse {
   /** Which exception, or none, is raised: the whole case says nothing. */
   readonly wholeCase?: true;
 }
-
-export const FLAGS = EFLAG;
 
 /** Numbered by position; the model's bit sets and reports use the number of this version only, names are for ever. */
 export const POLICY: readonly PolicyRow[] = [...INTEGER_POLICY, ...SYSTEM_POLICY, ...X87_POLICY, ...SIMD_POLICY];

@@ -32,7 +32,7 @@ import {
   ptr,
 } from '../assembler/index.js';
 import { stateOfRecord } from '../compare/fields.js';
-import { ARENA_BYTES, BACKGROUND_BYTE, fillUserMemory, USER_PAGE_TABLES } from '../state/arena.js';
+import { ARENA_BYTES, BACKGROUND_BYTE, fillUserMemory, USER_CR3 } from '../state/arena.js';
 import { CPU_STATE, CPU_STATE_BYTES, type CpuState, CS, DS, ES, FS, GS, SS } from '../state/cpu-state.js';
 
 export interface CaseMachine {
@@ -89,7 +89,7 @@ export function caseMachine(one: Case): CaseMachine | undefined {
   const view = new DataView(memory.buffer);
   memory.fill(0, FIRST_PAGE, END);
   for (let page = FIRST_PAGE; page < END; page += PAGE) {
-    view.setUint32(USER_PAGE_TABLES + PAGE + (page / PAGE) * 4, page | SUPERVISOR_ENTRY, true);
+    view.setUint32(USER_CR3 + PAGE + (page / PAGE) * 4, page | SUPERVISOR_ENTRY, true);
   }
   writeTables(view, state);
   writeFloatingPoint(memory, view, state);
@@ -167,7 +167,7 @@ function stub(state: CpuState): Uint8Array {
     a.lgdt(ptr(IDT + 0x200));
     a.lidt(ptr(IDT + 0x208));
     a.mov(esp, STACK_TOP);
-    a.mov(eax, USER_PAGE_TABLES);
+    a.mov(eax, USER_CR3);
     a.mov(cr3, eax);
     a.mov(eax, 0x600);
     a.mov(cr4, eax);

@@ -13,10 +13,10 @@ import type { PhysicalMemory } from './memory.js';
 /** What is done at an address, as bits of `access`. */
 export const ACCESS = { read: 0, write: 1, user: 2, fetch: 4 } as const;
 
-export const CR0_WRITE_PROTECT = 0x0001_0000;
-export const CR0_PAGING = 0x8000_0000;
+const CR0_WRITE_PROTECT = 0x0001_0000;
+const CR0_PAGING = 0x8000_0000;
 const CR4_PAGE_SIZE_EXTENSIONS = 0x10;
-export const CR4_PHYSICAL_ADDRESS_EXTENSION = 0x20;
+const CR4_PHYSICAL_ADDRESS_EXTENSION = 0x20;
 const EFER_NO_EXECUTE = 0x800;
 
 const PRESENT = 0x01;

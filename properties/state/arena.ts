@@ -25,7 +25,7 @@ export const ARENA_BYTES = 1 << 20;
 
 /**
  * User code: CPL 3, paging on, each page either absent or present and executable, some read-only. What is not listed is
- * not present. The page tables lie at `USER_PAGE_TABLES`, where no case can see them.
+ * not present. The page tables lie at `USER_CR3`, where no case can see them.
  */
 export const USER_PAGES: readonly Page[] = [
   { address: 0x10000, writable: true },
@@ -34,7 +34,8 @@ export const USER_PAGES: readonly Page[] = [
   { address: 0x21000, writable: true },
   { address: 0x24000, writable: false },
 ];
-export const USER_PAGE_TABLES = 0x80000;
+/** The page tables of every user case, and its CR3. */
+export const USER_CR3 = 0x80000;
 
 /** Instructions of a user case begin in the code window; it crosses from one page into the next in its middle. */
 export const USER_WINDOWS: readonly Window[] = [
@@ -54,8 +55,6 @@ export const USER_RECORD_BYTES = CPU_STATE_BYTES + windowsBytes(USER_WINDOWS);
 /** Every byte outside the windows and the page tables, before each case: HLT. */
 export const BACKGROUND_BYTE = 0xf4;
 
-/** CR3 of every user case. */
-export const USER_CR3 = USER_PAGE_TABLES;
 const PAGE_BYTES = 4096;
 /** Present, user, accessed, dirty: walks change nothing. */
 const USER_ENTRY = 0x65;
@@ -64,10 +63,10 @@ const WRITABLE_ENTRY = 0x02;
 /** Physical memory before a user case, its windows aside: background, and page tables for 32-bit paging (SDM volume 3, 4.3). */
 export function fillUserMemory(memory: Uint8Array): void {
   memory.fill(BACKGROUND_BYTE, 0, ARENA_BYTES);
-  memory.fill(0, USER_PAGE_TABLES, USER_PAGE_TABLES + 2 * PAGE_BYTES);
+  memory.fill(0, USER_CR3, USER_CR3 + 2 * PAGE_BYTES);
   const view = new DataView(memory.buffer, memory.byteOffset);
-  const table = USER_PAGE_TABLES + PAGE_BYTES;
-  view.setUint32(USER_PAGE_TABLES, table | USER_ENTRY | WRITABLE_ENTRY, true);
+  const table = USER_CR3 + PAGE_BYTES;
+  view.setUint32(USER_CR3, table | USER_ENTRY | WRITABLE_ENTRY, true);
   for (const { address, writable } of USER_PAGES) {
     view.setUint32(table + (address / PAGE_BYTES) * 4, address | USER_ENTRY | (writable ? WRITABLE_ENTRY : 0), true);
   }

@@ -16,7 +16,7 @@ export const SYSTEM_AREA = {
   gdt: { address: 0x1000, bytes: 0x180 },
   ldt: { address: 0x1180, bytes: 0x80 },
   idt: { address: 0x1800, bytes: 0x200 },
-  /** The present task; its redirection and I/O permission bit maps begin at TASK_MAPS. */
+  /** The present task; its I/O permission bit map begins at TASK_IO_MAP, the redirection map before it. */
   task: { address: 0x2000, bytes: 0x100 },
   /** Other tasks. */
   task32: { address: 0x2f80, bytes: 0x80 },
@@ -38,15 +38,14 @@ export const SYSTEM_AREA = {
 export type SystemArea = keyof typeof SYSTEM_AREA;
 
 export const MAPPED_PAGES = 32;
-/** In the present task: 32 bytes of interrupt redirection, then I/O permissions. */
-export const TASK_REDIRECTION = 0x68;
+/** In the present task, behind 32 bytes of interrupt redirection. */
 export const TASK_IO_MAP = 0x88;
 /** First instruction of a case; it is near the end of a page. */
 export const SYSTEM_CODE = 0x12ff0;
 /** A place full of HLT, for handlers and targets. */
 export const SYSTEM_HANDLERS = 0x14000;
 
-export const SYSTEM_AREAS = Object.keys(SYSTEM_AREA) as readonly SystemArea[];
+const SYSTEM_AREAS = Object.keys(SYSTEM_AREA) as readonly SystemArea[];
 export const SYSTEM_WINDOWS: readonly Window[] = SYSTEM_AREAS.map((name) => ({ name, ...SYSTEM_AREA[name] }));
 export const SYSTEM_RECORD_BYTES = CPU_STATE_BYTES + windowsBytes(SYSTEM_WINDOWS);
 

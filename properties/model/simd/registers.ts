@@ -67,9 +67,9 @@ export function leaveMmx(cpu: Cpu): void {
 }
 
 const mmAddress = (number: number): number => CPU_STATE.x87Registers + 16 * (number & 7);
-export const readMm = (cpu: Cpu, number: number): bigint => cpu.state.u64(mmAddress(number));
+const readMm = (cpu: Cpu, number: number): bigint => cpu.state.u64(mmAddress(number));
 /** The transition included. */
-export function writeMm(cpu: Cpu, number: number, value: bigint): void {
+function writeMm(cpu: Cpu, number: number, value: bigint): void {
   cpu.state.setU64(mmAddress(number), value);
   // Sign and exponent of the x87 register.
   cpu.state.setU16(mmAddress(number) + 8, 0xffff);

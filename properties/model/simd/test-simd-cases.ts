@@ -12,7 +12,7 @@ const BASE_REGISTER = 3;
 const DESTINATION_INDEX = 7;
 
 /** 64-bit linear congruential generator: the upper bits are good enough. */
-export class Source {
+class Source {
   private state: bigint;
   constructor(seed: number) {
     this.state = BigInt(seed) * 0x9e37_79b9_7f4a_7c15n + 1n;

@@ -34,7 +34,7 @@ const PDPTE_PRESENT = 1n;
 const PDPTE_RESERVED = 0xffff_fff0_0000_01e6n;
 
 /** Loads the four page-directory-pointer registers that PAE paging works with; none of them if one is bad. */
-export function loadPageDirectoryPointers(cpu: Cpu, cr3: bigint): void {
+function loadPageDirectoryPointers(cpu: Cpu, cr3: bigint): void {
   setPageDirectoryPointers(cpu, pageDirectoryPointers(cpu, cr3));
 }
 

@@ -30,8 +30,8 @@ const DR6 = CPU_STATE.debug + 6 * 8;
 const DR7 = CPU_STATE.debug + 7 * 8;
 const DR7_GENERAL_DETECT = 1 << 13;
 const DR6_BREAKPOINTS = 0xfn;
-export const DR6_SINGLE_STEP = 1 << 14;
-export const DR6_TASK_SWITCH = 1 << 15;
+const DR6_SINGLE_STEP = 1 << 14;
+const DR6_TASK_SWITCH = 1 << 15;
 
 const GATE_TYPES = [
   SYSTEM_TYPE.taskGate,

@@ -22,7 +22,7 @@ export const SYSTEM_TYPE = {
 
 /** Bits of the attributes, which are bits 40-55 of the descriptor (SegmentState in cpu-state.ts). */
 export const PRESENT = 0x80;
-export const NON_SYSTEM = 0x10;
+const NON_SYSTEM = 0x10;
 export const BIG = 0x4000;
 const LONG = 0x2000;
 const GRANULARITY = 0x8000;

@@ -17,7 +17,7 @@ import {
 /** Present, writable, accessed data. */
 const REAL_MODE_ATTRIBUTES = 0x93;
 /** The same with DPL 3 (20.2.1). */
-export const VIRTUAL_8086_ATTRIBUTES = 0xf3;
+const VIRTUAL_8086_ATTRIBUTES = 0xf3;
 
 /** A paragraph number as the base, in real or virtual-8086 mode. */
 export function loadParagraph(cpu: Cpu, index: number, selector: number): void {

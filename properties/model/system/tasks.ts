@@ -129,7 +129,7 @@ function setBusy(cpu: Cpu, descriptor: bigint, busy: boolean): void {
  * @param flags EFLAGS to be saved @param ip offset to be saved
  * @returns whether the new TSS asks for a debug trap
  */
-export function switchTask(cpu: Cpu, selector: number, tss: Descriptor, kind: SwitchKind, ip: number, flags: number, ext: number): boolean {
+function switchTask(cpu: Cpu, selector: number, tss: Descriptor, kind: SwitchKind, ip: number, flags: number, ext: number): boolean {
   const { state } = cpu;
   const is32 = (tss.type & 8) !== 0;
   if (tss.limit < (is32 ? TSS32 : TSS16).limit) fault(VECTOR.ts, selectorError(selector, ext));
@@ -234,7 +234,7 @@ function loadTaskSegments(cpu: Cpu, segments: readonly number[], ext: number): v
 }
 
 /** The first instruction of a task must lie within its code segment. */
-export function checkTaskIp(cpu: Cpu, ext: number): void {
+function checkTaskIp(cpu: Cpu, ext: number): void {
   const { state } = cpu;
   if (Number(state.rip) > state.segmentLimit(CS)) throw new ModelException(VECTOR.gp, ext, 0n, 'newTask');
 }
