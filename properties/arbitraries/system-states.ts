@@ -17,8 +17,11 @@ import {
   type SystemArea,
   TASK_IO_MAP,
 } from '../state/system-arena.js';
+import type { InstructionEncoding } from './encodings.js';
+import type { BuiltInstruction } from './instruction.js';
 import type { Random } from './random.js';
 import { drawSystemCode } from './system-code.js';
+import { buildSystemInstruction, prepareFor } from './system-instruction.js';
 import {
   CODE_SLOTS,
   drawCallGate,
@@ -389,8 +392,15 @@ function putData(draft: Draft): void {
   }
 }
 
-/** A state for this code, in the record at `at`. */
-function drawSystemState(random: Random, bits: 16 | 32, code: Uint8Array, records: Uint8Array, at: number): void {
+/** A state for this code, in the record at `at`. @param built the code, if it is one instruction of a certain encoding */
+function drawSystemState(
+  random: Random,
+  bits: 16 | 32,
+  code: Uint8Array,
+  built: BuiltInstruction | undefined,
+  records: Uint8Array,
+  at: number,
+): void {
   const draft = new Draft(random, records, at);
   const { state } = draft;
   const mode: Mode = bits === 32 ? 'protected' : random.pick(['real', 'virtual', 'virtual', 'protected', 'protected']);
@@ -419,16 +429,25 @@ function drawSystemState(random: Random, bits: 16 | 32, code: Uint8Array, record
   state.setU32(CPU_STATE.mxcsr, 0x1f80);
   state.setU16(CPU_STATE.x87Control, 0x37f);
   state.setU16(CPU_STATE.x87Empty, 0xff);
+  if (built !== undefined) prepareFor(random, state, built);
 }
 
 const TICK_LIMIT = 40;
 
-/** Cases that share their code. */
-export function drawSystemBatch(random: Random, count: number): CaseBatch {
-  const bits = random.chance(55) ? 32 : 16;
-  const code = drawSystemCode(random, bits);
+/** Cases that share their code: of any kind that is special to the system arena. */
+export function drawSystemBatch(random: Random, count: number, bits: 16 | 32 = random.chance(55) ? 32 : 16): CaseBatch {
+  return drawBatch(random, count, bits, drawSystemCode(random, bits), undefined);
+}
+
+/** Cases of one instruction of this encoding. */
+export function drawEncodingBatch(random: Random, count: number, bits: 16 | 32, encoding: InstructionEncoding): CaseBatch {
+  const built = buildSystemInstruction(random, bits, encoding);
+  return drawBatch(random, count, bits, built.bytes, built);
+}
+
+function drawBatch(random: Random, count: number, bits: 16 | 32, code: Uint8Array, built: BuiltInstruction | undefined): CaseBatch {
   const records = new Uint8Array(count * SYSTEM_RECORD_BYTES);
-  for (let i = 0; i < count; i++) drawSystemState(random, bits, code, records, i * SYSTEM_RECORD_BYTES);
+  for (let i = 0; i < count; i++) drawSystemState(random, bits, code, built, records, i * SYSTEM_RECORD_BYTES);
   const interrupts: OfferedInterrupt[] = random.chance(20) ? [{ tick: random.below(4), vector: 0x20 + random.below(16) }] : [];
   return { arena: 'system', bits, windows: SYSTEM_WINDOWS, count, records, tickLimit: TICK_LIMIT, interrupts };
 }

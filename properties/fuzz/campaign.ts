@@ -4,7 +4,7 @@
  */
 import { batchOf, type Case, caseOf } from '../arbitraries/case.js';
 import { Random } from '../arbitraries/random.js';
-import { drawSystemBatch } from '../arbitraries/system-states.js';
+import { drawEncodingBatch, drawSystemBatch } from '../arbitraries/system-states.js';
 import { type GeneratedBatch, UserBatches } from '../arbitraries/user-batches.js';
 import { caseAlone, outcomeAlone } from '../compare/alone.js';
 import { differencesOf, differingCases, endName } from '../compare/compare.js';
@@ -171,7 +171,15 @@ export class Campaign {
   }
 
   private systemShape(number: number): Shape {
-    const batch = drawSystemBatch(new Random(mix(this.options.seed, number)), casesPerShape(this.options));
+    const { options, targets } = this;
+    const random = new Random(mix(options.seed, number));
+    const count = casesPerShape(options);
+    // Every second shape has code that the user arena cannot show; if certain encodings are asked for, all are of those.
+    const walks = options.match !== undefined || number % 2 === 1;
+    const target = targets[(options.match === undefined ? number >>> 1 : number) % targets.length] as Target;
+    const batch = walks
+      ? drawEncodingBatch(random, count, systemBits(target.bits), target.encoding)
+      : drawSystemBatch(random, count, systemBits(random.pick(options.modes)));
     const { name, codeBytes } = firstEncoding(batch);
     return { batch, name: name ?? RANDOM_BYTES, bits: batch.bits, codeBytes };
   }
@@ -295,6 +303,11 @@ export class Campaign {
     const note = `the model ${sidesWithHost ? 'agrees with the host' : sidesWithEngine ? 'agrees with the engine' : 'says something else'}`;
     return { differences: unexcused(batch, 0, a, b, judged, differences), ends, policies, note };
   }
+}
+
+function systemBits(bits: CodeBits): 16 | 32 {
+  if (bits === 64) throw new RangeError('the system arena has no 64-bit code');
+  return bits;
 }
 
 /** Stands among the rows of the policy table. */
