@@ -418,14 +418,18 @@ export class Core implements Cpu, TickSource {
     const exit = this.runRecords(layout.STEP_RECORDS);
     this.record = 0;
     this.unpatch();
-    if (exit === EXIT.fault || this.pendingException !== undefined) return this.raisePending();
+    const trap = (before & EFLAG.tf) !== 0 && !this.interruptDelivered;
+    const hits = this.debugHits | (trap ? DR6_SINGLE_STEP : 0);
+    if (exit === EXIT.fault || this.pendingException !== undefined) {
+      // The trap behind a task switch tells of everything else that the instruction has met, too.
+      if (hits !== 0 && this.pendingException?.vector === VECTOR.debug && this.pendingException.kind === 'trap') debugTrap(state, hits);
+      return this.raisePending();
+    }
     // A REP that goes on must not hit the breakpoint on itself again.
     if (state.eip === eip && this.decoder.form.repeat !== 0) {
       if (breakpointsEnabled(state)) state.set32(layout.EFLAGS_SYSTEM, state.get32(layout.EFLAGS_SYSTEM) | EFLAG.rf);
       this.breakpoints.repeated(this.tick);
     }
-    const trap = (before & EFLAG.tf) !== 0 && !this.interruptDelivered;
-    const hits = this.debugHits | (trap ? DR6_SINGLE_STEP : 0);
     if (hits !== 0 && !this.debugTrapsInhibited) return this.deliver(debugTrap(state, hits));
     return 'ok';
   }
