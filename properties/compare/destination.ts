@@ -10,9 +10,15 @@ export interface Destination {
   readonly bytes: number;
   /** Where in the record a byte of it lies, or one beside it; undefined outside the windows. */
   readonly placeOf: (byte: number) => number | undefined;
+  /** Linear, of its first byte; undefined for a register. */
+  readonly address: number | undefined;
 }
 
-const inRegister = (offset: number, bytes: number): Destination => ({ bytes, placeOf: (byte) => offset + byte });
+const inRegister = (offset: number, bytes: number): Destination => ({
+  bytes,
+  placeOf: (byte) => offset + byte,
+  address: undefined,
+});
 
 const INSTRUCTION_BYTES = 15;
 const SEGMENT_REGISTERS = ['ES', 'CS', 'SS', 'DS', 'FS', 'GS'];
@@ -57,7 +63,8 @@ export function destinationOf(batch: CaseBatch, record: Uint8Array): Destination
     }
     if (kind !== OpKind.Memory) return undefined;
     const address = effectiveAddress(state, instruction);
-    return { bytes: Math.max(1, MemorySizeExt.size(instruction.memorySize)), placeOf: (byte) => recordOffset(batch, address + byte) };
+    const bytes = Math.max(1, MemorySizeExt.size(instruction.memorySize));
+    return { bytes, placeOf: (byte) => recordOffset(batch, address + byte), address };
   } finally {
     instruction.free();
     decoder.free();

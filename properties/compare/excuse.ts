@@ -6,7 +6,7 @@ import { type Excuse, POLICY } from '../../engine/policy/policy.js';
 import type { CaseBatch, Outcomes } from '../oracles/oracle.js';
 import { windowsBytes } from '../state/arena.js';
 import { CPU_STATE, CPU_STATE_BYTES, type CpuState } from '../state/cpu-state.js';
-import { destinationOf } from './destination.js';
+import { type Destination, destinationOf } from './destination.js';
 import { type Difference, differingFields, stateOfRecord } from './fields.js';
 
 const POLICY_WORDS = 4;
@@ -58,13 +58,38 @@ export function unexcused(
   }
   const otherPage = excuses.some(({ cr2 }) => cr2 === true) && left.vectors[index] === PAGE_FAULT && right.vectors[index] === PAGE_FAULT;
   const remaining = new Set(differingFields(batch.bits, batch.windows, before, a, b).map(({ field }) => field));
-  // A destination outside the windows, or that ends outside them, shows in the writes there.
-  const writes = excuses.some(({ destination, destinationBytes }) => destination === true || destinationBytes !== undefined);
+  const strays = (): boolean => {
+    const excused = excusedAddresses(batch, before, excuses);
+    return strayWritesBut(excused, left, index) !== strayWritesBut(excused, right, index);
+  };
   return differences.filter(({ field, before: was, kind }) => {
-    if (field === 'stray writes') return !writes;
+    if (field === 'stray writes') return strays();
     if (field === 'error code' && otherPage) return false;
     return (was === '' && kind === field) || remaining.has(field);
   });
+}
+
+/** A destination outside the windows, or that ends outside them, shows in the writes there. */
+function excusedAddresses(batch: CaseBatch, before: Uint8Array, excuses: readonly Excuse[]): Set<number> {
+  const addresses = new Set<number>();
+  const destination = destinationOf(batch, before);
+  if (destination?.address === undefined) return addresses;
+  for (const excuse of excuses) {
+    for (const [first, count] of destinationRanges(excuse, destination)) {
+      for (let byte = first; byte < first + count; byte++) addresses.add(destination.address + byte);
+    }
+  }
+  return addresses;
+}
+
+/** In order of addresses. */
+function strayWritesBut(excused: ReadonlySet<number>, { strayWrites }: Outcomes, index: number): string {
+  const values = new Map<number, number>();
+  for (let i = 0; i < strayWrites.length; i += 3) {
+    const address = strayWrites[i + 1] as number;
+    if (strayWrites[i] === index && !excused.has(address)) values.set(address, strayWrites[i + 2] as number);
+  }
+  return [...values].sort(([a], [b]) => a - b).join();
 }
 
 const maskByPolicies = new Map<string, Uint32Array | undefined>();
@@ -128,16 +153,19 @@ function eraseByPlace(record: Uint8Array, state: CpuState, excuse: Excuse): void
 /** Makes what an excuse names the same in every record. */
 function erase(batch: CaseBatch, before: Uint8Array, record: Uint8Array, excuse: Excuse): void {
   eraseByPlace(record, stateOfRecord(record), excuse);
-  const ranges = excuse.destinationBytes;
-  if (excuse.destination !== true && ranges === undefined) return;
+  if (excuse.destination !== true && excuse.destinationBytes === undefined) return;
   const destination = destinationOf(batch, before);
-  for (const [first, count] of excuse.destination === true ? [[0, destination?.bytes ?? 0] as const] : (ranges ?? [])) {
+  if (destination === undefined) return;
+  for (const [first, count] of destinationRanges(excuse, destination)) {
     for (let byte = first; byte < first + count; byte++) {
-      const place = destination?.placeOf(byte);
+      const place = destination.placeOf(byte);
       if (place !== undefined) record[place] = 0;
     }
   }
 }
+
+const destinationRanges = (excuse: Excuse, { bytes }: Destination): readonly (readonly [first: number, count: number])[] =>
+  excuse.destination === true ? [[0, bytes]] : (excuse.destinationBytes ?? []);
 
 const X87_REGISTERS = 8;
 const X87_REGISTER_BYTES = 16;

@@ -62,7 +62,7 @@ export interface Outcomes {
    * 32-bit words; comparisons with other processors excuse what those rows name.
    */
   readonly policies: Uint32Array;
-  /** Of each case: bytes written outside the windows, as `case index, address, value` triples (the host leaves it empty). */
+  /** Of each case: bytes written outside the windows, as `case index, address, value` triples. */
   readonly strayWrites: number[];
 }
 
