@@ -7,18 +7,20 @@
  *   npm run bench -- --startup
  *   npm run bench -- --linux
  *   npm run bench -- --fuzz
+ *   npm run bench -- --time-travel --only vmlinux
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type FuzzingSpeed, fuzzingTable, measureFuzzing } from './fuzzing.js';
 import { type Kernel, kernels } from './kernels/index.js';
-import { type LinuxReport, linuxBoots, linuxTable, linuxUnavailable, measureLinux } from './linux.js';
+import { type LinuxReport, linuxBoots, linuxTable, linuxUnavailable, measureLinux, recordKernelCommand } from './linux.js';
 import { disagreement, type KernelResult, meanRatio, type RunnerResult, summarise, table } from './report.js';
 import { childRunner } from './runners/in-child.js';
 import { qemuRunner } from './runners/qemu.js';
 import type { Runner } from './runners/runner.js';
 import { measureStartup, startupTable } from './startup.js';
+import { type BreakpointReport, breakpointTable, measureBreakpoint, measureTravel, type TravelReport, travelTable } from './time-travel.js';
 
 const usage = `usage: npm run bench -- [--rounds N] [--only KERNEL,...] [--quick] [--json FILE]
   --rounds N   runs of each kernel on each machine, of which the median counts (default 3)
@@ -30,6 +32,7 @@ const usage = `usage: npm run bench -- [--rounds N] [--only KERNEL,...] [--quick
   --no-linux   all but the Linux boot
   --fuzz       the fuzzer alone, which otherwise comes before the Linux boot: cases a second on one core
   --no-fuzz    all but the fuzzer
+  --time-travel  back and forth along the recorded Linux boot, and over a breakpoint; --only as for --linux
 `;
 
 /** The machine that the others are compared with. */
@@ -53,6 +56,7 @@ interface Settings {
   readonly rounds: number;
   readonly quick: boolean;
   readonly startup: boolean;
+  readonly timeTravel: boolean;
   /** Just this. */
   readonly alone: 'linux' | 'fuzz' | undefined;
   readonly fuzz: boolean;
@@ -71,14 +75,16 @@ function readSettings(): Settings | undefined {
       startup: { type: 'boolean', default: false },
       linux: { type: 'boolean' },
       fuzz: { type: 'boolean' },
+      'time-travel': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return undefined;
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) throw new UsageError('--rounds takes a number from 1 to 1000');
+  const { 'time-travel': timeTravel } = values;
   const names = values.only?.split(',');
-  const known: readonly { readonly name: string }[] = values.linux ? linuxBoots : kernels;
+  const known: readonly { readonly name: string }[] = values.linux || timeTravel ? linuxBoots : kernels;
   const unknown = names?.find((wanted) => !known.some(({ name }) => name === wanted));
   if (unknown !== undefined) throw new UsageError(`no kernel is called "${unknown}"`);
   const isChosen = ({ name }: { readonly name: string }): boolean => names?.includes(name) ?? true;
@@ -87,9 +93,9 @@ function readSettings(): Settings | undefined {
   const alone = values.linux ? 'linux' : values.fuzz ? 'fuzz' : undefined;
   // Unless it says otherwise, a choice among the kernels leaves the rest out, and --quick the boots.
   const all = names === undefined && alone === undefined;
-  const boots = (values.linux ?? (all && !quick)) ? linuxBoots.filter(isChosen) : [];
+  const boots = timeTravel || (values.linux ?? (all && !quick)) ? linuxBoots.filter(isChosen) : [];
   const fuzz = values.fuzz ?? all;
-  return { chosen: kernels.filter(isChosen), boots, rounds, quick, startup, alone, fuzz, jsonFile: json };
+  return { chosen: kernels.filter(isChosen), boots, rounds, quick, startup, timeTravel, alone, fuzz, jsonFile: json };
 }
 
 function progress(text: string): void {
@@ -154,6 +160,7 @@ async function main(): Promise<number> {
     process.stdout.write(`${startupTable(measureStartup(startupRounds))}\n`);
     return 0;
   }
+  if (settings.timeTravel) return await runTimeTravel(settings);
   const results: KernelResult[] = [];
   const failures: string[] = [];
   const available = settings.alone === undefined ? await availableRunners() : [];
@@ -182,6 +189,24 @@ async function runFuzzing({ rounds, quick }: Settings, failures: string[]): Prom
   progress('');
   process.stdout.write(`\n${fuzzingTable(speeds)}\n`);
   return speeds;
+}
+
+async function runTimeTravel({ boots, rounds, jsonFile }: Settings): Promise<number> {
+  const note = (text: string): void => void process.stderr.write(`${text}\n`);
+  const reports: TravelReport[] = [];
+  const reason = linuxUnavailable();
+  if (reason !== undefined) note(`Linux: skipped, ${reason}`);
+  for (const boot of reason === undefined ? boots : []) {
+    const report = await measureTravel(boot, rounds, progress);
+    progress('');
+    process.stdout.write(`${travelTable(report)}\n\n`);
+    reports.push(report);
+  }
+  const breakpoint: BreakpointReport = await measureBreakpoint(recordKernelCommand, progress, note);
+  progress('');
+  process.stdout.write(`${breakpointTable(breakpoint)}\n`);
+  if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify({ rounds, boots: reports, breakpoint }, null, 2)}\n`);
+  return 0;
 }
 
 async function runBoots({ boots, rounds }: Settings, failures: string[]): Promise<LinuxReport[]> {

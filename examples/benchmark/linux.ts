@@ -25,7 +25,7 @@ const sign = 'replay86: demo finished with status 0';
 const qemu = 'qemu-system-i386';
 const counting = 'shift=7';
 
-interface LinuxBoot {
+export interface LinuxBoot {
   readonly name: string;
   readonly title: string;
   readonly kernel: string;
@@ -52,6 +52,13 @@ interface Contestant {
 const own = (boot: LinuxBoot): string[] => [
   ...['--memory', `${memoryMib}M`, '--kernel', join(images, boot.kernel), '--initrd', initrd, '--append', boot.append],
 ];
+export const recordCommand = (boot: LinuxBoot, trace: string): readonly string[] => [
+  ...[process.execPath, commandLineTool, 'record', '-o', trace, ...own(boot)],
+];
+/** Any multiboot kernel. */
+export const recordKernelCommand = (kernel: string, trace: string): readonly string[] => [
+  ...[process.execPath, commandLineTool, 'record', '-o', trace, '--kernel', kernel],
+];
 const qemuCommand = (boot: LinuxBoot, ...options: string[]): string[] => [
   ...[qemu, '-accel', 'tcg', '-m', String(memoryMib), '-nodefaults', '-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
   ...['-no-reboot', '-kernel', join(images, boot.kernel), '-initrd', initrd, '-append', boot.append, ...options],
@@ -67,7 +74,7 @@ const contestants: readonly Contestant[] = [
     name: 'record',
     elf: true,
     log: 'trace',
-    command: (boot, log) => [process.execPath, commandLineTool, 'record', '-o', log, ...own(boot)],
+    command: recordCommand,
   },
   { name: 'replay', elf: true, log: 'trace', command: (_boot, log) => [process.execPath, commandLineTool, 'replay', log] },
   { name: 'QEMU', command: (boot) => qemuCommand(boot) },
