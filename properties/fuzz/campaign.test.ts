@@ -20,7 +20,7 @@ const SHARES: readonly [what: string, shapes: number, Omit<CampaignOptions, 'see
   ['the model, in sequences', 600, { ...PLAIN, oracle: 'model', sequences: true, casesPerShape: 4 }],
   ['itself step by step, in sequences', 600, { ...PLAIN, oracle: 'tiers', sequences: true, casesPerShape: 4 }],
   ['the host, in sequences', 300, { ...PLAIN, oracle: 'native', sequences: true, casesPerShape: 4 }],
-  ['the model, in the system arena', 500, { ...PLAIN, oracle: 'model', modes: [16, 32], system: true, casesPerShape: 8 }],
+  ['the model, in the system arena', 1200, { ...PLAIN, oracle: 'model', modes: [16, 32], system: true, casesPerShape: 4 }],
 ];
 
 /** Of the encodings; the others are random bytes this time, or not for the host (the report of a campaign names them). */
