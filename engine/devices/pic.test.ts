@@ -344,7 +344,11 @@ describe('8259A pair', () => {
       fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
         const { used, fresh } = compareAfterReset(build, act, actions);
         const levels = { lines: expect.any(Number) };
-        expect(used).toEqual({ master: { ...(fresh.master as object), ...levels }, slave: { ...(fresh.slave as object), ...levels } });
+        expect(used).toEqual({
+          ...fresh,
+          master: { ...(fresh.master as object), ...levels },
+          slave: { ...(fresh.slave as object), ...levels },
+        });
       }),
       { seed: 59, numRuns: 100 },
     );

@@ -3,7 +3,7 @@
  * happened and when, and the ports of the device under test.
  */
 import { Clock, type TickSource } from '../clock/clock.js';
-import type { AccessSize, Device, DeviceState, IrqLine, PortHandler, PortRegistrar } from './device.js';
+import type { AccessSize, Device, IrqLine, PortHandler, PortRegistrar } from './device.js';
 
 /** One thing a device did to the outside. */
 export interface BenchEvent {
@@ -50,6 +50,10 @@ export class TestBench implements TickSource, PortRegistrar {
     };
     this.lines.set(name, line);
     return line;
+  }
+
+  get levels(): Record<string, boolean> {
+    return Object.fromEntries([...this.lines].map(([name, { level }]) => [name, level]));
   }
 
   /** Takes over time and line levels of another bench, as the rest of a restored machine would have them. */
@@ -108,12 +112,12 @@ export class TestBench implements TickSource, PortRegistrar {
   }
 }
 
-/** The state after `actions` and a reset, and that of a fresh device reset at the same time. */
+/** State and lines after `actions` and a reset, and those of a fresh device reset at the same time. */
 export function compareAfterReset<D extends Device, Action>(
   build: (bench: TestBench) => D,
   act: (bench: TestBench, device: D, action: Action) => unknown,
   actions: readonly Action[],
-): { readonly used: DeviceState; readonly fresh: DeviceState } {
+): { readonly used: Record<string, unknown>; readonly fresh: Record<string, unknown> } {
   const bench = new TestBench();
   const device = build(bench);
   device.reset();
@@ -123,7 +127,7 @@ export function compareAfterReset<D extends Device, Action>(
   freshBench.continueFrom(bench);
   const fresh = build(freshBench);
   fresh.reset();
-  return { used: device.save(), fresh: fresh.save() };
+  return { used: { ...device.save(), lines: bench.levels }, fresh: { ...fresh.save(), lines: freshBench.levels } };
 }
 
 /** What two devices did that should have done the same. */

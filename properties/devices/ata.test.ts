@@ -17,10 +17,12 @@ const untouched = IMAGE.slice();
 const BLOCK = 2048;
 const BLOCKS = 60;
 const DISC = patternBytes(BLOCKS * BLOCK, 4);
-const TABLE = 0x1000;
+/** With something in every byte of the register that a table in so little memory can have. */
+const TABLE = 0x1234;
 /** What commands take, and what sectors take, of a drive's time. */
 const COMMAND_NS = 20_000;
 const SECTOR_NS = 15_000;
+const RESET_NS = 100_000;
 
 const build = (): AtaBench =>
   new AtaBench({ master: { kind: 'disk', image: imageOf(IMAGE) } }, { master: { kind: 'cdrom', image: imageOf(DISC) } });
@@ -217,6 +219,79 @@ it('a disk is an array of sectors, whatever way they go', () => {
       expect(Buffer.compare(IMAGE, untouched)).toBe(0);
     }),
     { numRuns: 40 },
+  );
+});
+
+/** Early in a transfer, or wherever it has got to. */
+const moment = fc.oneof(fc.integer({ min: 0, max: COMMAND_NS }), fc.integer({ min: 0, max: 500_000 }));
+
+/** Starts a transfer that is not going to be finished. */
+function beginAny(host: AtaBench, step: Transfer): void {
+  if (step.way === 'multiple') {
+    host.registers(0, step.multiple);
+    host.issue(0xc6);
+    host.in(0x1f7);
+  }
+  if (step.way === 'dma') {
+    host.putTable(TABLE, regionsFor(step.count * SECTOR, step.cuts));
+    host.startBusMaster(TABLE, !step.write);
+  }
+  begin(host, step);
+}
+
+it('a soft reset ends whatever goes on, and nothing of it comes back', () => {
+  assertProperty(
+    fc.property(transfer, moment, moment, (step, beforeNs, heldNs) => {
+      const host = build();
+      beginAny(host, step);
+      host.advance(beforeNs);
+      host.out(0x3f6, 4);
+      const { bytes } = host.memory;
+      const before = bytes.slice();
+      host.take();
+      host.advance(heldNs);
+      expect([host.in(0x3f6), host.irqs[0].level]).toEqual([0x80, false]);
+      host.out(0x3f6, 0);
+      expectBusyFor(host, RESET_NS, false);
+      host.advance(10_000_000);
+      expect([1, 2, 3, 4, 5, 6, 7].map((register) => host.in(0x1f0 + register))).toEqual([1, 1, 1, 0, 0, 0xa0, 0x50]);
+      expect(host.take()).toEqual([]);
+      expect(Buffer.compare(bytes, before)).toBe(0);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+it('a reset leaves the channel as it was at power-on', () => {
+  assertProperty(
+    fc.property(transfer, moment, (step, beforeNs) => {
+      const host = build();
+      // What is written stays on the disk.
+      beginAny(host, { ...step, write: false });
+      host.advance(beforeNs);
+      const fresh = build();
+      fresh.advanceTo(host.clock.nowNs);
+      for (const bench of [host, fresh]) bench.channels[0].reset();
+      expect([host.channels[0].save(), host.levels]).toEqual([fresh.channels[0].save(), fresh.levels]);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+it('keeps the address of the table, byte by byte, and of the other registers what can be written', () => {
+  const write = fc.tuple(fc.constantFrom(1, 3, 4, 5, 6, 7), fc.integer({ min: 0, max: 255 }));
+  assertProperty(
+    fc.property(fc.array(write), fc.constantFrom(0, 0x20, 0x40, 0x60), (writes, capable) => {
+      const host = build();
+      const registers = [0, 0, capable, 0, 0, 0, 0, 0];
+      host.out(host.busMaster + 2, capable);
+      for (const [register, value] of writes) {
+        host.out(host.busMaster + register, value);
+        if (register >= 4) registers[register] = register === 4 ? value & 0xfc : value;
+      }
+      expect(registers.map((_, register) => host.in(host.busMaster + register))).toEqual(registers);
+    }),
+    { numRuns: 100 },
   );
 });
 

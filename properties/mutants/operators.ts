@@ -255,6 +255,6 @@ export const OPERATORS: readonly Operator[] = [
     category: 'lost state',
     files: STATEFUL,
     find: /^( +)(\w+): this\.(\w+),$/gm,
-    replacement: '$1$2: typeof this.$3 === "number" ? 0 : this.$3,',
+    replacement: '$1$2: { number: 0, boolean: false }[typeof this.$3] ?? this.$3,',
   },
 ];
