@@ -326,6 +326,21 @@ const FOUND: readonly (readonly [what: string, CaseText])[] = [
     },
   ],
   [
+    'a move to CR8 is privileged, with a superfluous prefix as well',
+    {
+      arena: 'user',
+      bits: 64,
+      state: {
+        rip: '0x10f40',
+      },
+      memory: {
+        'code+0x40': '66 46 0f 22 c6',
+      },
+      codeBytes: 5,
+      tickLimit: 8,
+    },
+  ],
+  [
     'SWAPGS is privileged',
     {
       arena: 'user',
