@@ -14,7 +14,7 @@ export interface FieldDifference {
   readonly right: string;
 }
 
-export const ABSENT = 'absent';
+const ABSENT = 'absent';
 
 /** Whether two states are the same. */
 export function sameState(left: StateValue | undefined, right: StateValue | undefined): boolean {
