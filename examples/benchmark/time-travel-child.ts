@@ -12,12 +12,12 @@ export interface Cost {
   readonly wallSeconds: number;
 }
 
-/** Milliseconds, one after the other. */
+/** One after the other. */
 export interface Travels {
-  readonly openMs: number;
-  readonly seekMs: readonly number[];
-  readonly reverseStepMs: readonly number[];
-  readonly lastWriteMs: readonly number[];
+  readonly opening: Cost;
+  readonly seeks: readonly Cost[];
+  readonly reverseSteps: readonly Cost[];
+  readonly lastWrites: readonly Cost[];
   /** Queries that found a write. */
   readonly found: number;
 }
@@ -105,41 +105,43 @@ async function travelled(order: Extract<TravelOrder, { job: 'travel' }>): Promis
   const { openTraceFile, openTimeline, checkpointsBeside, Queries } = await load();
   const { trace: path } = order;
   const random = generator(order.seed);
-  const startMs = performance.now();
   const trace = openTraceFile(path);
-  const timeline = openTimeline(trace, { checkpointsPath: checkpointsBeside(path) });
-  const openMs = performance.now() - startMs;
+  let opened: Timeline | undefined;
+  const opening = await costOf(() => {
+    opened = openTimeline(trace, { checkpointsPath: checkpointsBeside(path) });
+  });
+  const timeline = opened as unknown as Timeline;
   if (timeline.history.exploredTo < timeline.endTick) throw new Error('the checkpoints beside the trace were not taken');
 
-  const [seekMs, reverseStepMs]: [number[], number[]] = [[], []];
+  const [seeks, reverseSteps]: [Cost[], Cost[]] = [[], []];
   for (let point = 0; point < order.points; point++) {
     const tick = 1 + random(timeline.endTick - 1);
-    seekMs.push(await msOf(() => timeline.seek(tick)));
-    reverseStepMs.push(await msOf(() => timeline.reverseStep()));
+    seeks.push(await costOf(() => timeline.seek(tick)));
+    reverseSteps.push(await costOf(() => timeline.reverseStep()));
   }
 
   await timeline.seek(timeline.endTick);
   const { machine } = timeline;
   const queries = new Queries(timeline, { path });
-  const lastWriteMs: number[] = [];
+  const lastWrites: Cost[] = [];
   let found = 0;
   const memoryBytes = machine.frameCount * PAGE_BYTES;
-  while (lastWriteMs.length < order.queries) {
+  while (lastWrites.length < order.queries) {
     const physical = random(memoryBytes);
     // Of a page that nobody has written there is nothing to look for.
     const page = machine.peekPhysical(physical - (physical % PAGE_BYTES), PAGE_BYTES);
     if (page.every((byte) => byte === 0)) continue;
     let write: MemoryAccess | undefined;
-    const ms = await msOf(async () => {
+    const cost = await costOf(async () => {
       write = await queries.lastWrite({ physical });
     });
-    lastWriteMs.push(ms);
+    lastWrites.push(cost);
     if (write !== undefined) found++;
   }
   await queries.close();
   timeline.close();
   trace.close();
-  return { openMs, seekMs, reverseStepMs, lastWriteMs, found };
+  return { opening, seeks, reverseSteps, lastWrites, found };
 }
 
 async function overBreakpoint({ trace: path, address }: Extract<TravelOrder, { job: 'breakpoint' }>): Promise<BreakpointTimes> {

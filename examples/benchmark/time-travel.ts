@@ -132,13 +132,17 @@ const line = (name: string, ...values: string[]): string =>
   (name.padEnd(WIDTH) + values.map((value) => value.padStart(12)).join('')).trimEnd();
 const ms = (value: number): string => value.toFixed(value < 10 ? 2 : 0);
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
-const spread = (name: string, values: readonly number[]): string =>
-  line(name, ...[0.5, 0.98, 0.99].map((part) => ms(quantile(values, part))), ms(Math.max(...values)));
+const spread = (name: string, costs: readonly Cost[]): string => {
+  const wall = costs.map(({ wallSeconds }) => wallSeconds * 1000);
+  const cpu = costs.map(({ cpuSeconds }) => cpuSeconds * 1000);
+  return line(name, ...[0.5, 0.98, 0.99, 1].map((part) => ms(quantile(wall, part))), ...[0.5, 0.99].map((part) => ms(quantile(cpu, part))));
+};
+const sum = (a: Cost, b: Cost): Cost => ({ cpuSeconds: a.cpuSeconds + b.cpuSeconds, wallSeconds: a.wallSeconds + b.wallSeconds });
 
 export function travelTable({ title, replay, explore, exploration, travels }: TravelReport): string {
   const { ticks, checkpoints, checkpointBytes, fileBytes, keepSeconds } = exploration;
-  const { openMs, seekMs, reverseStepMs, lastWriteMs, found } = travels;
-  const both = seekMs.map((value, index) => value + (reverseStepMs[index] as number));
+  const { opening, seeks, reverseSteps, lastWrites, found } = travels;
+  const both = seeks.map((seek, index) => sum(seek, reverseSteps[index] as Cost));
   return [
     `time travel: ${title}, ${(ticks / 1e9).toFixed(2)} thousand million ticks`,
     line('', 'CPU s', 'wall s'),
@@ -149,12 +153,12 @@ export function travelTable({ title, replay, explore, exploration, travels }: Tr
       ] as const
     ).map(([name, { cpuSeconds, wallSeconds }]) => line(name, cpuSeconds.toFixed(2), wallSeconds.toFixed(2))),
     `checkpoints over replaying: ${((explore.cpuSeconds / replay.cpuSeconds - 1) * 100).toFixed(1)} % CPU; ${checkpoints} in ${mib(checkpointBytes)}, kept in ${mib(fileBytes)} in ${keepSeconds.toFixed(1)} s`,
-    `opening, with checkpoints kept: ${ms(openMs)} ms`,
-    line('ms', 'p50', 'p98', 'p99', 'max'),
-    spread(`going to a random tick (${seekMs.length})`, seekMs),
-    spread('one step back from there', reverseStepMs),
+    line('ms', 'p50', 'p98', 'p99', 'max', 'CPU p50', 'CPU p99'),
+    spread('opening, with checkpoints kept', [opening]),
+    spread(`going to a random tick (${seeks.length})`, seeks),
+    spread('one step back from there', reverseSteps),
     spread('both', both),
-    spread(`last write of a random byte (${lastWriteMs.length}, ${found} found)`, lastWriteMs),
+    spread(`last write of a random byte (${lastWrites.length}, ${found} found)`, lastWrites),
   ].join('\n');
 }
 

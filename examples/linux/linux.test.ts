@@ -12,7 +12,18 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { requireNode26 } from '../../properties/testing/node26.js';
 import { isCi, missing } from '../../properties/testing/system-tool.js';
-import { createMachine, type Machine, type MachineConfig, openTraceFile, type RecordResult, record, replay } from '../../replay/index.js';
+import {
+  createMachine,
+  type Machine,
+  type MachineConfig,
+  openTimeline,
+  openTraceFile,
+  Queries,
+  type RecordResult,
+  record,
+  replay,
+} from '../../replay/index.js';
+import { walkBack } from './walk.js';
 
 const fromHere = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const imagePaths = (kernel: string) => ({ kernel: fromHere(`build/${kernel}`), initrd: fromHere('build/initramfs.cpio') });
@@ -124,6 +135,30 @@ describe.each(boots)('a boot of $kernel', (boot) => {
     expect(step.tick).toBe(startTick);
     expect(outcomeAt(step, endTick)).toEqual(interpreted);
     expect(interpreted).toMatchObject({ reason: { kind: 'limit' }, tick: endTick });
+  });
+
+  it.runIf(boot.kernel === 'vmlinux')('leads from a digit on the console to where it comes from', { timeout: 600_000 }, async () => {
+    const trace = openTraceFile((await recorded()).path);
+    const timeline = openTimeline(trace);
+    const queries = new Queries(timeline);
+    try {
+      const places = await walkBack(timeline, queries);
+      expect(places[0]).toMatchObject({
+        text: 'out dx, al',
+        what: expect.stringMatching(/^the driver sends the end of the line "sum \d+"$/),
+      });
+      expect(places[1]).toMatchObject({ text: 'sysenter', what: expect.stringMatching(/^the shell calls write\(1, "sum \d+"\)$/) });
+      const copies = places.slice(2, -1);
+      expect(copies.length).toBeGreaterThan(2);
+      for (const { what } of copies) expect(what).toMatch(/^it is copied to /);
+      expect(places.at(-1)?.what).toMatch(/^the kernel loads the program/);
+      const ticks = places.map(({ tick }) => tick);
+      expect(ticks).toEqual([...ticks].sort((a, b) => b - a));
+    } finally {
+      await queries.close();
+      timeline.close();
+      trace.close();
+    }
   });
 
   it('replays to the same digest on Node 26', { timeout: 600_000 }, async () => {
