@@ -51,6 +51,15 @@ describe('permission', () => {
     cpu.state.writeSegment(layout.TR, { selector: SELECTOR.tss, base: TSS, limit: 0x66, attributes: 0x8b });
     expect(cpu.faultOf(() => checkPortAccess(cpu, 0, 1))).toEqual(GP);
   });
+
+  it('a TSS of the smallest size may have its bitmap among its other fields', () => {
+    const cpu = userCpu();
+    cpu.put16(TSS + 0x66, 0x60);
+    cpu.put16(TSS + 0x60, 0x0100);
+    cpu.state.writeSegment(layout.TR, { selector: SELECTOR.tss, base: TSS, limit: 0x67, attributes: 0x8b });
+    checkPortAccess(cpu, 7, 1);
+    expect(cpu.faultOf(() => checkPortAccess(cpu, 8, 1))).toEqual(GP);
+  });
 });
 
 it('IN and OUT pass width, port and value on', () => {

@@ -44,6 +44,30 @@ describe('the constants of mathematics to 64 bits', () => {
   });
 });
 
+test.each([
+  [
+    'a tie with an odd number below',
+    0x8000000000000001n,
+    3,
+    '4000:c000000000000002 220',
+    '4000:c000000000000001 20',
+    '4000:c000000000000002 220',
+  ],
+  [
+    'a tie with an even number below',
+    0x8000000000000003n,
+    3,
+    '4000:c000000000000004 20',
+    '4000:c000000000000004 20',
+    '4000:c000000000000005 220',
+  ],
+  ['less than half', 0x8000000000000001n, 5, '4001:a000000000000001 20', '4001:a000000000000001 20', '4001:a000000000000002 220'],
+  ['more than half', 0x8000000000000003n, 5, '4001:a000000000000004 220', '4001:a000000000000003 20', '4001:a000000000000004 220'],
+] as const)('y x log2 of a power of two is rounded once: %s', (_, significand, power, nearest, down, up) => {
+  const y = { significand, signExponent: 0x3fff };
+  expect([NEAREST, DOWN, UP].map((control) => show(fyl2x(of(2 ** power), y, control)))).toEqual([nearest, down, up]);
+});
+
 test('doubles agree with the functions of JavaScript', () => {
   const close = (result: FloatResult, expected: number): void => {
     expect(Math.abs(toNumber(result.values[0]!) / expected - 1)).toBeLessThan(2 ** -50);

@@ -5,4 +5,5 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
   'devices/pit-counter time-rounded 1': 'an alarm that comes a pulse early finds nothing to do and is set again',
   'wasm/module-builder greater 1': 'a type that is listed twice is the same type',
   'cpu/code-segments bit-beside 1': 'a flat code segment then has a number like any other: the same blocks under another key',
+  'devices/i8042 line-kept 4': 'commands change neither interrupt enable; an answer drives the lines itself',
 };

@@ -70,6 +70,21 @@ describe('a store that an unmasked exception keeps back faults all the same', ()
   });
 });
 
+test.each([
+  ['f32', 0x0000_0000n, 0],
+  ['f32', 0x0000_0001n, 2],
+  ['f32', 0x807f_ffffn, 2],
+  ['f32', 0x0080_0000n, 0],
+  ['f64', 0x0000_0000_0000_0000n, 0],
+  ['f64', 0x0000_0000_0000_0001n, 2],
+  ['f64', 0x800f_ffff_ffff_ffffn, 2],
+  ['f64', 0x0010_0000_0000_0000n, 0],
+] as const)('1 plus the %s with the bits %s: DE is %i', (format, value, expected) => {
+  const bytes = Array.from({ length: format === 'f32' ? 4 : 8 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
+  const code = [0xd9, 0xe8, format === 'f32' ? 0xd8 : 0xdc, 0x00, 0xf4, 0xf4, 0xf4, 0xf4, ...bytes];
+  expect(run({ code, address: USER_WINDOWS[0]!.address + 8, control: ALL_MASKED }).status & 2).toBe(expected);
+});
+
 describe('alignment checks', () => {
   const refused = (code: readonly number[]): number[] =>
     [0, 1, 2, 4, 8].filter((offset) => {
