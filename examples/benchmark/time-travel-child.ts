@@ -52,7 +52,7 @@ const load = async (): Promise<typeof import('../../replay/index.js')> =>
   import(fileURLToPath(new URL('dist/replay/index.js', repository)));
 
 /** Numbers from 0 to `limit - 1`, the same for the same seed (mulberry32, twice, as ticks have more than 32 bits). */
-export function generator(seed: number): (limit: number) => number {
+function generator(seed: number): (limit: number) => number {
   let state = seed >>> 0;
   const word = (): number => {
     state = (state + 0x6d2b79f5) >>> 0;
