@@ -221,6 +221,23 @@ describe('keyboard', () => {
     expect(pc.keyboardCommand(0xf0, 0x04)).toBe('fa fe');
   });
 
+  it('keeps keys that come while it waits for the number of a set, whatever the number', () => {
+    for (const [option, answer] of [
+      [0x00, [0xfa, 0x02]],
+      [0x04, [0xfe]],
+      [0x02, [0xfa]],
+    ] as const) {
+      const keyboard = new Keyboard();
+      keyboard.input(Uint8Array.of(0x1e));
+      keyboard.receiveByte(0xf0);
+      keyboard.input(Uint8Array.of(0x30));
+      keyboard.receiveByte(option);
+      const sent: number[] = [];
+      while (keyboard.hasByte) sent.push(keyboard.takeByte());
+      expect(sent).toEqual([...answer, 0x32]);
+    }
+  });
+
   it('answers commands', () => {
     const pc = build();
     expect(pc.keyboardCommand(0xf2)).toBe('fa ab 41');

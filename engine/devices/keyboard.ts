@@ -111,6 +111,7 @@ export class Keyboard implements InputDevice, Ps2Device {
       this.pendingCommand = null;
       this.runCommand(byte);
     }
+    this.fillBuffer();
     this.onByteReady?.();
   }
 
@@ -147,7 +148,6 @@ export class Keyboard implements InputDevice, Ps2Device {
       case COMMAND_ENABLE:
         this.buffer.clear();
         this.scanning = true;
-        this.fillBuffer();
         break;
       case COMMAND_DISABLE:
         this.setDefaults();
@@ -155,24 +155,20 @@ export class Keyboard implements InputDevice, Ps2Device {
         break;
       case COMMAND_DEFAULTS:
         this.setDefaults();
-        this.fillBuffer();
         break;
       case COMMAND_ALL_TYPEMATIC:
       case COMMAND_ALL_MAKE:
         this.buffer.clear();
         this.sendsBreak.fill(0);
-        this.fillBuffer();
         break;
       case COMMAND_ALL_MAKE_BREAK:
       case COMMAND_ALL_TYPEMATIC_MAKE_BREAK:
         this.buffer.clear();
         this.sendsBreak.fill(1);
-        this.fillBuffer();
         break;
       case COMMAND_RESET:
         this.restart();
         this.reply(PS2_ACKNOWLEDGE, PS2_SELF_TEST_PASSED);
-        this.fillBuffer();
         return;
       default:
         this.reply(PS2_RESEND);
@@ -201,7 +197,6 @@ export class Keyboard implements InputDevice, Ps2Device {
         }
         this.buffer.clear();
         this.scanSet = parameter;
-        this.fillBuffer();
         break;
       default:
         // Key types: a list of set 3 codes that only the next command ends.
@@ -233,10 +228,13 @@ export class Keyboard implements InputDevice, Ps2Device {
 
   // --- keys --------------------------------------------------------------------------------------------------------
 
-  /** Moves whole key events from the host's queue into the buffer, as long as there is room. */
+  /**
+   * Moves whole key events from the host's queue into the buffer, as long as there is room; not while the option of a new
+   * scan code set is awaited, which clears the buffer.
+   */
   private fillBuffer(): void {
     let moved = false;
-    while (this.scanning && this.typed.length > 0) {
+    while (this.scanning && this.pendingCommand !== COMMAND_SCAN_SET && this.typed.length > 0) {
       const event = keyEventAt(this.typed.copyFirst(3), 0);
       const bytes = this.encode(event);
       if (this.buffer.length + bytes.length > BUFFER_SIZE) break;

@@ -50,8 +50,9 @@ export class KeyboardModel {
     this.scan();
   }
 
+  /** Not while the option of a new set is awaited. */
   private scan(): void {
-    while (this.scanning && this.strokes.length > 0) {
+    while (this.scanning && this.awaits !== 0xf0 && this.strokes.length > 0) {
       const bytes = this.codesOf(this.strokes[0] as Stroke);
       if (this.buffer.length + bytes.length > 16) return;
       this.strokes.shift();
