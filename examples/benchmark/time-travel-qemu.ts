@@ -18,6 +18,7 @@ export interface QemuTravel {
 
 const PROGRAM = 'qemu-system-i386';
 const TIMEOUT_MS = 120_000;
+const PAUSE_MS = 50;
 const DISK_BYTES = 64 * 2 ** 20;
 const PARTS = [0.01, 0.25, 0.5, 0.75, 0.99] as const;
 /** Behind the last hit, and before the guest ends itself and QEMU with it. */
@@ -89,21 +90,20 @@ async function travel(child: ChildProcess, paths: { readonly qmp: string; readon
   };
   const command = async (execute: string, options = {}): Promise<Record<string, unknown>> => {
     qmp.send(`${JSON.stringify({ execute, arguments: options })}\n`);
-    const { return: answer, error } = await message((candidate) => 'return' in candidate || 'error' in candidate);
-    if (error !== undefined) throw new Error(`${execute}: ${(error as { desc: string }).desc}`);
-    return answer as Record<string, unknown>;
-  };
-  const message = async (wanted: (candidate: Record<string, unknown>) => boolean): Promise<Record<string, unknown>> => {
     for (;;) {
-      const candidate = JSON.parse(await qmp.next()) as Record<string, unknown>;
-      if (wanted(candidate)) return candidate;
+      const { return: answer, error } = JSON.parse(await qmp.next()) as Record<string, unknown>;
+      if (error !== undefined) throw new Error(`${execute}: ${(error as { desc: string }).desc}`);
+      // Everything else is events.
+      if (answer !== undefined) return answer as Record<string, unknown>;
     }
   };
+  const icountNow = async (): Promise<number> => (await command('query-replay')).icount as number;
   const seek = async (icount: number): Promise<void> => {
     await command('replay-seek', { icount });
-    await message(({ event }) => event === 'STOP');
-    // The stub tells of it, too.
-    await gdb.next();
+    while ((await icountNow()) !== icount || (await command('query-status')).running === true) await pause();
+    // The stub tells of it, too, sooner or later.
+    await pause();
+    gdb.forget();
   };
   const timed = async (packet: string): Promise<number> => {
     const startMs = performance.now();
@@ -117,7 +117,7 @@ async function travel(child: ChildProcess, paths: { readonly qmp: string; readon
   const breakpoint = `0,${address.toString(16)},1`;
   await ask(`Z${breakpoint}`);
   await timed('c');
-  const { icount: first } = (await command('query-replay')) as { icount: number };
+  const first = await icountNow();
   await ask(`z${breakpoint}`);
   const icountAt = (part: number): number => first + Math.floor(part * loopHits * loopTicks);
 
@@ -130,6 +130,8 @@ async function travel(child: ChildProcess, paths: { readonly qmp: string; readon
   await ask(`Z${breakpoint}`);
   return { reverseSteps, breakpointMs: await timed('bc') };
 }
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 
 /** What comes through a socket, in pieces of one form. */
 class Channel {
@@ -162,6 +164,11 @@ class Channel {
 
   send(text: string): void {
     this.socket.write(text);
+  }
+
+  /** Whatever has come by now is of no interest. */
+  forget(): void {
+    this.text = '';
   }
 
   async next(): Promise<string> {

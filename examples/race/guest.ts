@@ -21,7 +21,7 @@ import {
 
 /** Exit value of a failed assertion. */
 export const assertionFailed = exitFailure;
-export const serialVector = masterVector + 4;
+const serialVector = masterVector + 4;
 
 const serialPort = 0x3f8;
 const ringBytes = 256;
