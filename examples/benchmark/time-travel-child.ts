@@ -33,9 +33,9 @@ export interface Exploration extends Cost {
 
 export interface BreakpointTimes {
   /** Back from the end to the last hit. */
-  readonly lastMs: number;
+  readonly last: Cost;
   /** Back from the end to the beginning: the condition is looked at with every hit, and never true. */
-  readonly allMs: number;
+  readonly all: Cost;
   readonly hits: number;
 }
 
@@ -68,10 +68,6 @@ async function costOf(body: () => unknown): Promise<Cost> {
   await body();
   const { user, system } = process.cpuUsage(cpu);
   return { cpuSeconds: (user + system) / 1e6, wallSeconds: (performance.now() - startMs) / 1000 };
-}
-
-async function msOf(body: () => Promise<unknown>): Promise<number> {
-  return (await costOf(body)).wallSeconds * 1000;
 }
 
 async function replayed(path: string): Promise<Cost> {
@@ -149,17 +145,17 @@ async function overBreakpoint({ trace: path, address }: Extract<TravelOrder, { j
   const trace = openTraceFile(path);
   const timeline = openTimeline(trace);
   await timeline.seek(timeline.endTick);
-  const lastMs = await msOf(() => timeline.backward([{ kind: 'breakpoint', address }]));
+  const last = await costOf(() => timeline.backward([{ kind: 'breakpoint', address }]));
   await timeline.seek(timeline.endTick);
   let hits = 0;
   const when = (): boolean => {
     hits++;
     return false;
   };
-  const allMs = await msOf(() => timeline.backward([{ kind: 'breakpoint', address, when }]));
+  const all = await costOf(() => timeline.backward([{ kind: 'breakpoint', address, when }]));
   timeline.close();
   trace.close();
-  return { lastMs, allMs, hits };
+  return { last, all, hits };
 }
 
 function measure(order: TravelOrder): Promise<TravelFigures> {

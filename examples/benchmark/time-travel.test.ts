@@ -49,16 +49,16 @@ it('prints the figures of a boot', () => {
 });
 
 it('puts QEMU beside, where it is', () => {
-  const own = { lastMs: 5, allMs: 800, hits: loopHits };
+  const own = { last: cost(0.004, 0.005), all: cost(0.7, 0.8), hits: loopHits };
   const without: BreakpointReport = { own, qemu: undefined };
   const rows = (report: BreakpointReport) =>
     breakpointTable(report)
       .split('\n')
       .map((line) => line.split(/ {2,}/));
   expect(rows(without)).toEqual([
-    ['time travel: ten million ticks, ms', 'replay86', 'QEMU'],
-    [`back to the last of ${loopHits} hits of a breakpoint`, '5.00', '-'],
-    ['back to the beginning, a condition never true', '800', '-'],
+    ['time travel: ten million ticks, ms', 'replay86', 'its CPU', 'QEMU'],
+    [`back to the last of ${loopHits} hits of a breakpoint`, '5.00', '4.00', '-'],
+    ['back to the beginning, a condition never true', '800', '700', '-'],
   ]);
   const qemu = { breakpointMs: 5000, reverseSteps: [{ part: 0.5, ms: 445 }] };
   expect(rows({ own, qemu }).at(-1)).toEqual(['one step back at 50 % of the run', '445']);

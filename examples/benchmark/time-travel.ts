@@ -127,7 +127,7 @@ export function quantile(values: readonly number[], part: number): number {
   return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
 }
 
-const WIDTH = 44;
+const WIDTH = 50;
 const line = (name: string, ...values: string[]): string =>
   (name.padEnd(WIDTH) + values.map((value) => value.padStart(12)).join('')).trimEnd();
 const ms = (value: number): string => value.toFixed(value < 10 ? 2 : 0);
@@ -163,13 +163,14 @@ export function travelTable({ title, replay, explore, exploration, travels }: Tr
 }
 
 export function breakpointTable({ own, qemu }: BreakpointReport): string {
-  const cell = (value: number | undefined): string => (value === undefined ? '-' : ms(value));
+  const row = (name: string, { wallSeconds, cpuSeconds }: Cost, other?: number): string =>
+    line(name, ms(wallSeconds * 1000), ms(cpuSeconds * 1000), other === undefined ? '-' : ms(other));
   return [
-    line('time travel: ten million ticks, ms', 'replay86', 'QEMU'),
-    line(`back to the last of ${own.hits} hits of a breakpoint`, ms(own.lastMs), cell(qemu?.breakpointMs)),
-    line('back to the beginning, a condition never true', ms(own.allMs), '-'),
+    line('time travel: ten million ticks, ms', 'replay86', 'its CPU', 'QEMU'),
+    row(`back to the last of ${own.hits} hits of a breakpoint`, own.last, qemu?.breakpointMs),
+    row('back to the beginning, a condition never true', own.all),
     ...(qemu?.reverseSteps ?? []).map(({ part, ms: value }) =>
-      line(`one step back at ${(part * 100).toFixed(0)} % of the run`, '', ms(value)),
+      line(`one step back at ${(part * 100).toFixed(0)} % of the run`, '', '', ms(value)),
     ),
   ].join('\n');
 }
