@@ -20,11 +20,11 @@ const FEATURES: readonly (keyof typeof CpuidFeature)[] = [
   ...(['FPU', 'FPU287', 'FPU387', 'FXSR', 'MMX', 'SSE', 'SSE2', 'CLFSH', 'PAUSE', 'MULTIBYTENOP', 'CET_IBT'] as const),
   // Hints, which processors without them ignore.
   ...(['PREFETCHW', 'PREFETCHWT1', 'PREFETCHITI', 'CLDEMOTE'] as const),
-  ...(['MSR', 'RDPMC', 'SEP', 'SYSCALL', 'SMM'] as const),
+  ...(['MSR', 'RDPMC', 'SEP', 'SMM'] as const),
 ];
 
 const REFUSED: readonly (readonly [string, readonly (keyof typeof Mnemonic)[]])[] = [
-  ['it calls the operating system of the host', ['Syscall', 'Sysenter']],
+  ['it calls the operating system of the host', ['Sysenter']],
   ['it looks at the descriptor tables of the host', ['Lar', 'Lsl', 'Verr', 'Verw']],
   // A trap whose return address some hypervisors give wrong.
   ['a hypervisor may answer in place of the host', ['Int1']],

@@ -374,7 +374,8 @@ describe.each([16, 32, 64] as const)('%i-bit code', (bits) => {
       expect(refused(code)).toBe('the host has a gate for it');
     }
     expect(refused([0x90, 0x0f, 0x34])).toBe('it calls the operating system of the host');
-    expect(refused([0x90, 0x0f, 0x05])).toBe('it calls the operating system of the host');
+    expect(refused([0x90, 0x0f, 0x05])).toBe('it uses SYSCALL');
+    expect(refused([0x90, 0x0f, 0x07])).toBe('it uses SYSCALL');
   });
 
   it('refuses what another machine would answer otherwise', () => {
