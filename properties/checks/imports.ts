@@ -1,6 +1,6 @@
 /**
- * Which house may call which (ARCHITECTURE.md, "Houses"): a table, and what in the sources contradicts it. Tests
- * may import from anywhere. Published code may only import packages that are installed with it.
+ * Which house may call which (ARCHITECTURE.md, "Houses"): a table, and what in the sources contradicts it. Tests, and what
+ * only they use, may import from anywhere. Published code may only import packages that are installed with it.
  */
 import { posix } from 'node:path';
 import { codeOf, type House, houseOf, isTest, isTestHelper, lineAt, type SourceFile, type Violation } from './sources.js';
@@ -38,7 +38,7 @@ export function importsOf(text: string): Import[] {
 /** `dependencies` are the names under that key in package.json. */
 export function importViolations(file: SourceFile, dependencies: ReadonlySet<string>): Violation[] {
   const house = houseOf(file.path);
-  if (house === undefined || isTest(file.path)) return [];
+  if (house === undefined || isTest(file.path) || isTestHelper(file.path)) return [];
   const violations: Violation[] = [];
   for (const { specifier, line } of importsOf(file.text)) {
     const message = specifier.startsWith('.')
@@ -53,7 +53,7 @@ function houseViolation(path: string, house: House, specifier: string): string |
   const target = posix.join(posix.dirname(path), specifier);
   const targetHouse = houseOf(target);
   if (targetHouse === undefined) return `'${specifier}' leads out of the houses`;
-  if (isTest(target.replace(/\.js$/, '.ts')) || (isTestHelper(target) && !isTestHelper(path))) return `'${specifier}' is for tests only`;
+  if (isTest(target.replace(/\.js$/, '.ts')) || isTestHelper(target)) return `'${specifier}' is for tests only`;
   if (targetHouse === house) return undefined;
   const allowed =
     ALLOWED_HOUSES[house].includes(targetHouse) ||
