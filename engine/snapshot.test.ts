@@ -157,7 +157,7 @@ describe('a damaged snapshot is refused with StateError', () => {
     }
   });
 
-  test('with times, flags and registers that no machine has', () => {
+  test('with times, flags, registers and memory that no machine has', () => {
     const cpu = saved.cpu as DeviceState;
     const msr = cpu.msr as unknown as [[number, bigint], ...[number, bigint][]];
     const [first, ...rest] = msr;
@@ -168,6 +168,11 @@ describe('a damaged snapshot is refused with StateError', () => {
       ...[rest, [[first[0], -1n], ...rest], [[first[0], 1n << 64n], ...rest], [[0x7777, 0n], ...rest]].map((changed) => ({
         ...saved,
         cpu: { ...cpu, msr: changed as StateValue },
+      })),
+      ...[-1, 0.5, (saved.memoryBytes as number) / 4096, '0'].map((frame) => ({
+        ...saved,
+        frames: [frame],
+        contents: new Uint8Array(4096),
       })),
     ];
     for (const state of damaged) expect(() => machine.restore(state)).toThrow(StateError);

@@ -31,6 +31,10 @@ const access = fc
     read(DATA + (at & 3), bytes),
     read(DATA, 4),
   ]);
+/** The other buses, of which there is none. */
+const otherBus = fc
+  .tuple(fc.integer({ min: 0, max: 7 }), device)
+  .map(([bit, number]): Operation[] => [out(0xcf8, 0x80000000 + 2 ** (16 + bit) + number * 256, 4), read(DATA, 4), out(DATA, 0, 4)]);
 /** Bases that are free, that meet each other, and that belong to others. */
 const base = fc.constantFrom(0xc000, 0xc000, 0xb000, 0xb010, 0xc010, 0xcc0, 0x1c0, 0x80, 0xafc0, 0xffc0, 0);
 const windows = fc
@@ -81,6 +85,7 @@ it('configures and decodes as the model does', () => {
       { weight: 6, arbitrary: access },
       { weight: 3, arbitrary: windows },
       { weight: 1, arbitrary: long.map((value) => [out(0xcf8, value, 4), read(0xcf8, 4)]) },
+      { weight: 1, arbitrary: otherBus },
       { weight: 2, arbitrary: fc.tuple(fc.integer({ min: 0xcf8, max: 0xcff }), size).map(([port, bytes]) => read(port, bytes)) },
       {
         weight: 2,

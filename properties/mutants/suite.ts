@@ -15,7 +15,15 @@ const ATA = tests('engine/devices/ata');
 const PCI = tests('engine/devices/pci');
 const KEYBOARD = tests('engine/devices/i8042');
 const PROCESSOR = tests('engine/cpu', 'engine/mmu/paging', 'engine/mmu/tlb', 'engine/blocks', 'engine/numeric-error', 'engine/long');
-const DEBUGGER = tests('engine/rewind', 'engine/breakpoints', 'engine/mmu', 'engine/cpu', 'engine/digest', 'replay/timeline/timeline');
+const DEBUGGER = tests(
+  'engine/rewind',
+  'engine/breakpoints',
+  'engine/mmu',
+  'engine/cpu',
+  'engine/digest',
+  'replay/timeline/timeline',
+  'replay/timeline/fork',
+);
 const TIERS = tests('engine/tiers', 'engine/wild', 'engine/snapshot', 'properties/runs');
 const SNAPSHOTS = tests('engine/snapshot', 'engine/reset', 'engine/board', 'engine/numeric-error', 'engine/digest');
 const DEVICES = tests('engine/devices', 'engine/clock', 'engine/board', 'engine/snapshot', 'engine/reset');

@@ -256,3 +256,15 @@ describe('shadow memory', () => {
     expect(pc.read(HOST, 0x59, 1)).toBe(0x30);
   });
 });
+
+it.each([
+  [1, 1],
+  [8, 1],
+  [9, 2],
+  [64, 8],
+  [4000, 0xff],
+])('tells of %i MiB in units of 8 MiB', (mebibytes, boundary) => {
+  const host = new HostBridge({ memoryBytes: mebibytes * 2 ** 20, onShadowChanged() {} });
+  host.reset();
+  for (let row = 0; row < 8; row++) expect(host.configRead(0x60 + row, 1)).toBe(boundary);
+});
