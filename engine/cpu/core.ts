@@ -517,8 +517,11 @@ export class Core implements Cpu, TickSource {
     } catch (error) {
       // Of a fault nothing has happened; after a trap the instruction is complete and EIP stays.
       const { kind } = this.noteException(error);
-      // The one tick of INT3 and its kin is that of the delivery.
-      if (kind === 'trap' && entry.isSoftwareInterrupt && this.interceptsExceptions) this.addTicks(-1);
+      if (kind === 'trap' && entry.isSoftwareInterrupt && this.interceptsExceptions) {
+        // The one tick of INT3 and its kin is that of the delivery, which no single-step trap follows.
+        this.addTicks(-1);
+        this.interruptDelivered = true;
+      }
       return kind === 'fault' || kind === 'instructionBreakpoint' ? 1 : 3;
     }
     this.interruptDelivered = delivers;

@@ -341,6 +341,17 @@ const FOUND: readonly (readonly [what: string, CaseText])[] = [
     },
   ],
   [
+    'INT1 is no single step, whatever TF is',
+    {
+      arena: 'user',
+      bits: 32,
+      state: { eip: '0x10f40', 'flags.tf': '0x1' },
+      memory: { 'code+0x40': 'f1' },
+      codeBytes: 1,
+      tickLimit: 8,
+    },
+  ],
+  [
     'SWAPGS is privileged',
     {
       arena: 'user',
