@@ -1,6 +1,8 @@
 /**
  * A machine taken back and forth along a trace is, at every tick, the machine that runs straight there: digests of
  * all of the state, over every trace of the corpus, with few and with many checkpoints.
+ *
+ * HISTORY_POINTS=1000 goes from so many points of each whole trace, up to a million ticks forward and back.
  */
 import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
@@ -13,6 +15,8 @@ import { History, type HistoryOptions } from './history.js';
 import { Playback } from './playback.js';
 
 const CORPUS = new URL('../../traces/corpus/', import.meta.url);
+const LONG = process.env.HISTORY_POINTS !== undefined;
+const POINTS = Number(process.env.HISTORY_POINTS ?? 8);
 const traces = readdirSync(CORPUS).filter((name) => name.endsWith('.trace'));
 
 function machineOf(trace: Trace) {
@@ -52,9 +56,10 @@ describe.each(traces)('%s', (name) => {
   const trace = openTraceFile(new URL(name, CORPUS).pathname);
   const endTick = trace.coveredTo.tick;
 
-  test.each(OPTIONS)('%s', async (_title, options) => {
-    const far = Math.min(endTick, 60_000);
-    const walk = fc.array(fc.record({ at: fc.nat(far), n: fc.nat(20_000) }), { minLength: 8, maxLength: 8 });
+  test.each(OPTIONS)('%s', { timeout: 3_600_000 }, async (_title, options) => {
+    const far = LONG ? endTick : Math.min(endTick, 60_000);
+    const n = fc.nat(LONG ? 1_000_000 : 20_000);
+    const walk = fc.array(fc.record({ at: fc.nat(far), n }), { minLength: POINTS, maxLength: POINTS });
     for (const steps of fc.sample(walk, { seed: 20261122, numRuns: 1 })) {
       const stations = steps.flatMap(({ at, n }) => [at, Math.min(far, at + n), at, Math.max(0, at - 1), Math.min(far, at + n)]);
       const expected = new Straight(trace).digests(stations);
