@@ -243,6 +243,9 @@ describe('keyboard', () => {
     expect(pc.keyboardCommand(0xf2)).toBe('fa ab 41');
     expect(pc.keyboardCommand(0xed, 0x07)).toBe('fa fa');
     expect(pc.keyboard.lights).toBe(7);
+    const restored = new Keyboard();
+    restored.restore(pc.keyboard.save());
+    expect(restored.lights).toBe(7);
     expect(pc.keyboardCommand(0xf3, 0x20, 0xfe)).toBe('fa fa fa');
     expect(pc.keyboardCommand(0xf1)).toBe('fe');
     expect(pc.keyboardCommand(0xed, 0xee)).toBe('fa ee');

@@ -335,6 +335,16 @@ describe('16550 state', () => {
   }
   const steps = fc.array(action, { maxLength: 40 });
 
+  it('receives what has waited for room a character after a reset', () => {
+    const { bench, uart } = new UartBench().open(0).send('ab').pass(5);
+    uart.reset();
+    const resetNs = bench.clock.nowNs;
+    const fresh = new UartBench();
+    fresh.bench.advance(resetNs);
+    fresh.send('b');
+    expect(uart.save().arrivalDueNs).toBe(fresh.uart.save().arrivalDueNs);
+  });
+
   it('is after reset what it was at first, but for what is on the line', () => {
     fc.assert(
       fc.property(steps, (actions) => {
