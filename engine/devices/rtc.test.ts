@@ -274,4 +274,12 @@ describe('CMOS ports', () => {
       { seed: 818, numRuns: 200 },
     );
   });
+
+  it('keeps the index between the two accesses', () => {
+    const original = new RtcBench().set(0x40, 0x5a);
+    original.bench.out(0x70, 0x40);
+    const restored = new RtcBench();
+    restored.rtc.restore(original.rtc.save());
+    expect(restored.bench.in(0x71)).toBe(0x5a);
+  });
 });

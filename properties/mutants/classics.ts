@@ -121,13 +121,6 @@ export const CLASSICS: readonly Classic[] = [
   ),
   classic(
     'lost effect',
-    'mmu/tlb',
-    'user translations kept by INVLPG',
-    'for (let user = 0; user < 2; user++) {',
-    'for (let user = 0; user < 1; user++) {',
-  ),
-  classic(
-    'lost effect',
     'cpu/code-cache',
     'modified code runs as it was',
     'if (hit) this.dropBlocks(codeFrame, offset, offset + bytes);',

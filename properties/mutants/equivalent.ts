@@ -7,5 +7,6 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
   'cpu/code-segments bit-beside 1': 'a flat code segment then has a number like any other: the same blocks under another key',
   'devices/i8042 line-kept 4': 'commands change neither interrupt enable; an answer drives the lines itself',
   'isa/data-movement width-16-32 1': 'SAHF looks at bits 8 to 15 of EAX alone',
+  'devices/keyboard-layout greater 1': 'no key has the number 0 behind the prefix',
   'boot/linux greater-or-equal 2': 'an image without its magic number, which lies behind, is refused before',
 };
