@@ -2,7 +2,7 @@
  * Commands that ask the whole recording.
  */
 import { grouped } from '../cli/text.js';
-import { firstAtOrAfter } from '../timeline/playback.js';
+import { firstAtOrAfter } from '../sorted.js';
 import type { ListOptions } from '../timeline/queries/queries.js';
 import type { Call, Findings, MemoryAccess } from '../timeline/queries/results.js';
 import { type Command, countOf, requireNothing, valueOf, wordsOf } from './command.js';

@@ -3,8 +3,8 @@
  * is shown at which the timeline stands.
  */
 import { grouped } from '../cli/text.js';
+import { firstAtOrAfter } from '../sorted.js';
 import type { TravelOptions } from '../timeline/history.js';
-import { firstAtOrAfter } from '../timeline/playback.js';
 import { Queries, type QueriesOptions } from '../timeline/queries/queries.js';
 import type { Hit, Stop } from '../timeline/stops.js';
 import type { Timeline } from '../timeline/timeline.js';

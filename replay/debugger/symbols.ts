@@ -2,6 +2,7 @@
  * Names for addresses, from the symbol table of a 32-bit ELF file (Tool Interface Standard, "ELF Specification" 1.2,
  * figures 1-3, 1-8 and 1-15). Nothing of the file is believed that is not inside it.
  */
+import { firstAtOrAfter } from '../sorted.js';
 import { CommandError } from './command-error.js';
 
 const HEADER_BYTES = 52;
@@ -57,14 +58,7 @@ export class Symbols {
 
   /** The last symbol at or before an address, unless the address lies beyond its size. */
   near(address: number): NearSymbol | undefined {
-    let low = 0;
-    let high = this.addresses.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.addresses[middle] as number) <= address) low = middle + 1;
-      else high = middle;
-    }
-    const entry = this.entries[low - 1];
+    const entry = this.entries[firstAtOrAfter(this.addresses, address + 1) - 1];
     if (entry === undefined) return undefined;
     const offset = address - entry.address;
     return offset < (entry.sizeBytes || REACH_BYTES) ? { name: entry.name, offset } : undefined;

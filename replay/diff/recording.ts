@@ -5,7 +5,7 @@
 import type { Trace } from '../../traces/index.js';
 import type { Divergence } from '../divergence.js';
 import { replay } from '../replay.js';
-import { firstAtOrAfter } from '../timeline/playback.js';
+import { firstAtOrAfter } from '../sorted.js';
 import { type DiffOptions, diffTrace } from './diff.js';
 import type { Difference } from './explain.js';
 

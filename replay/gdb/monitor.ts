@@ -2,7 +2,8 @@
  * `monitor` commands: what gdb has no commands for.
  */
 import { TraceError } from '../../traces/index.js';
-import { DivergenceError, firstAtOrAfter } from '../timeline/playback.js';
+import { firstAtOrAfter } from '../sorted.js';
+import { DivergenceError } from '../timeline/playback.js';
 import type { MemoryAccess } from '../timeline/queries/results.js';
 import { QueryError } from '../timeline/queries/target.js';
 import { linearPc } from './points.js';

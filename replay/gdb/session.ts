@@ -8,6 +8,7 @@ import { DivergenceError } from '../timeline/playback.js';
 import type { Queries } from '../timeline/queries/queries.js';
 import type { Stop, StopCondition } from '../timeline/stops.js';
 import type { Timeline } from '../timeline/timeline.js';
+import { Turn } from '../timeline/turn.js';
 import { Diversion } from './diversion.js';
 import { hexOf, PacketError } from './hex.js';
 import { runMonitorCommand } from './monitor.js';
@@ -52,8 +53,6 @@ const SIGINT = '02';
 const SIGTRAP = '05';
 /** What gdb wants to know at each stop. */
 const EXPEDITED: readonly string[] = ['esp', 'ebp', 'eip'];
-/** Host time between two turns of the event loop. */
-const TURN_MS = 50;
 
 export class Session {
   readonly points: Points;
@@ -138,16 +137,13 @@ export class Session {
 
   /** A line of source, say. An interrupt on the way is run through: its handler is no part of the line. */
   private async stepWithin({ start, end }: { readonly start: number; readonly end: number }, signal: AbortSignal): Promise<Stop> {
-    let turnMs = performance.now();
+    const turn = new Turn(signal);
     for (;;) {
       const interrupted = this.target.interruptsAt(this.machine.tick);
       const stop = interrupted ? await this.passInterrupt(signal) : await this.move('step', { signal });
       const pc = this.linearPc;
       if (stop.kind !== 'stepped' || pc < start || pc >= end || this.points.hasBreakpoint(pc)) return stop;
-      if (performance.now() - turnMs < TURN_MS) continue;
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      if (signal.aborted) return { kind: 'interrupted' };
-      turnMs = performance.now();
+      if (await turn.pass()) return { kind: 'interrupted' };
     }
   }
 

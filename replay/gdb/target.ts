@@ -3,8 +3,8 @@
  * diversion.ts.)
  */
 import type { Machine } from '../../engine/index.js';
+import { firstAtOrAfter } from '../sorted.js';
 import type { TravelOptions } from '../timeline/history.js';
-import { firstAtOrAfter } from '../timeline/playback.js';
 import type { Hit, Stop, StopCondition } from '../timeline/stops.js';
 import type { Timeline } from '../timeline/timeline.js';
 

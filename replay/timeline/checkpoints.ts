@@ -6,6 +6,7 @@
  * A page version belongs to the tick of the checkpoint that stored it and holds from there on until the next version.
  */
 import type { MachineState } from '../../engine/index.js';
+import { lastAtOrBefore } from '../sorted.js';
 import type { StoredCheckpoint } from './checkpoint-file.js';
 import { type PageId, type PageSource, PageStore, ZERO_PAGE } from './page-store.js';
 
@@ -66,14 +67,7 @@ export class Checkpoints {
 
   /** Position of the last checkpoint at or before a tick; -1 for none. */
   indexAt(tick: number): number {
-    let low = 0;
-    let high = this.list.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.list[middle] as Checkpoint).tick <= tick) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
+    return lastAtOrBefore(this.list, tick);
   }
 
   /**
@@ -88,7 +82,7 @@ export class Checkpoints {
     for (const frame of sorted) {
       const versions = this.versions.get(frame) ?? [];
       if (versions.length === 0) this.versions.set(frame, versions);
-      versions.splice(versionIndex(versions, tick) + 1, 0, { tick, page: this.pages.add(read(frame)) });
+      versions.splice(lastAtOrBefore(versions, tick) + 1, 0, { tick, page: this.pages.add(read(frame)) });
     }
     const { state } = point;
     const checkpoint = new Entry(point, sorted, () => state, true);
@@ -142,7 +136,7 @@ export class Checkpoints {
     const merged: number[] = [];
     for (const frame of removed.frames) {
       const versions = this.versions.get(frame) as Version[];
-      const at = versionIndex(versions, removed.tick);
+      const at = lastAtOrBefore(versions, removed.tick);
       const version = versions[at] as Version;
       if (versions[at + 1]?.tick === next.tick) {
         versions.splice(at, 1);
@@ -170,7 +164,7 @@ export class Checkpoints {
   /** The same; undefined for a frame of zeros. */
   stored(frame: number, tick: number): Uint8Array | undefined {
     const versions = this.versions.get(frame) ?? [];
-    const page = versions[versionIndex(versions, tick)]?.page ?? ZERO_PAGE;
+    const page = versions[lastAtOrBefore(versions, tick)]?.page ?? ZERO_PAGE;
     return page === ZERO_PAGE ? undefined : this.pages.page(page);
   }
 
@@ -183,16 +177,4 @@ export class Checkpoints {
     }
     return frames;
   }
-}
-
-/** Position of the last version at or before a tick; -1 for none. */
-function versionIndex(versions: readonly Version[], tick: number): number {
-  let low = 0;
-  let high = versions.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((versions[middle] as Version).tick <= tick) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
 }

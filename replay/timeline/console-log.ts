@@ -3,7 +3,7 @@
  * through, looked up ever after.
  */
 import type { PlainValue } from '../../traces/index.js';
-import { firstAtOrAfter } from './playback.js';
+import { firstAtOrAfter } from '../sorted.js';
 
 export type ConsoleSource = 'serial0' | 'serial1' | 'debug';
 export const CONSOLE_SOURCES: readonly ConsoleSource[] = ['serial0', 'serial1', 'debug'];

@@ -16,7 +16,7 @@ import { createTraceFile, nodeCodec, type Trace, type TraceEnd, type TraceSink, 
 import { buildMachine } from '../build-machine.js';
 import type { RunEnd } from '../exit-status.js';
 import { Recorder } from '../recorder.js';
-import { firstAtOrAfter } from './playback.js';
+import { firstAtOrAfter } from '../sorted.js';
 
 export interface Fork {
   readonly machine: Machine;

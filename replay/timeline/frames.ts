@@ -6,8 +6,8 @@
  * same address with another one. Stacks of other tasks are told by being further away than a call removes.
  */
 import type { Machine } from '../../engine/index.js';
+import { firstAtOrAfter } from '../sorted.js';
 import type { TravelOptions } from './history.js';
-import { firstAtOrAfter } from './playback.js';
 import type { Hit, Stop, StopCondition } from './stops.js';
 import type { Timeline } from './timeline.js';
 

@@ -11,6 +11,7 @@ import { type Checkpoint, Checkpoints } from './checkpoints.js';
 import { ConsoleLog, type ConsoleSource } from './console-log.js';
 import { Observer } from './observer.js';
 import { Playback, type TimelineEvents } from './playback.js';
+import { Turn } from './turn.js';
 
 export interface HistoryOptions {
   /** Bytes that checkpoints may take. Default 512 MiB. */
@@ -32,8 +33,6 @@ const DEFAULT_SPACING_TICKS = 2 ** 22;
 const LADDER_TICKS = [2 ** 20, 2 ** 17, 2 ** 14, 2 ** 11, 2 ** 8, 2 ** 5];
 /** Ticks between two looks at the signal: some 20 ms. */
 const SLICE_TICKS = 2 ** 22;
-/** Host time between two turns of the event loop. */
-const TURN_MS = 50;
 
 export class History {
   readonly checkpoints = new Checkpoints();
@@ -88,14 +87,10 @@ export class History {
     const target = Math.max(0, Math.min(tick, this.endTick));
     this.dropPassing(target);
     this.goBackFor(target);
-    let turnMs = performance.now();
+    const turn = new Turn(options.signal);
     while (this.tick < target) {
       this.advanceOnce(target);
-      if (performance.now() - turnMs < TURN_MS) continue;
-      options.onProgress?.(this.tick, target);
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      options.signal?.throwIfAborted();
-      turnMs = performance.now();
+      if (turn.isDue && (await turn.pass(() => options.onProgress?.(this.tick, target)))) options.signal?.throwIfAborted();
     }
   }
 

@@ -8,6 +8,7 @@
 import { InputError, type Machine, type MachineState } from '../../engine/index.js';
 import type { InputEvent, Point, Trace } from '../../traces/index.js';
 import { type Divergence, describeDivergence } from '../divergence.js';
+import { firstAtOrAfter } from '../sorted.js';
 
 /** The machine does not do what the trace says. */
 export class DivergenceError extends Error {
@@ -158,16 +159,4 @@ export class Playback {
     const { tick } = this.machine;
     return new DivergenceError({ tick, what: 'end', expected: `a run to tick ${this.endTick}`, found: kind });
   }
-}
-
-/** Position of the first value that is not below `value`. */
-export function firstAtOrAfter(values: ArrayLike<number>, value: number): number {
-  let low = 0;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((values[middle] as number) < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -11,14 +11,15 @@ import { buildMachine } from '../build-machine.js';
 import { requireReplayable } from '../compatibility.js';
 import { TraceImages } from '../images.js';
 import { configOfTrace } from '../machine-setup.js';
+import { firstAtOrAfter } from '../sorted.js';
 import { type Fork, forkMachine } from './fork.js';
 import { finish, reverseFinish, reverseStepOver, stepOver } from './frames.js';
 import { History, type HistoryOptions, type TravelOptions } from './history.js';
 import { KeptCheckpoints } from './kept-checkpoints.js';
 import { PAGE_BYTES } from './page-store.js';
-import { firstAtOrAfter } from './playback.js';
 import { StopList } from './stop-list.js';
 import { type Hit, isInFront, type Stop, type StopCondition } from './stops.js';
+import { Turn } from './turn.js';
 
 export interface TimelineOptions extends HistoryOptions {
   /** A folder where images are looked for first, by their file name or their sha256. */
@@ -168,9 +169,9 @@ export class Timeline {
         return true;
       },
       async () => {
-        const turn = new Turn(options);
+        const turn = new Turn(options.signal);
         while (this.tick < this.endTick) {
-          if (await turn.due(() => options.onProgress?.(this.tick, this.endTick))) return { kind: 'interrupted' };
+          if (await turn.pass(() => options.onProgress?.(this.tick, this.endTick))) return { kind: 'interrupted' };
           history.advanceOnce(this.endTick);
           if (hits.length > 0) return { kind: 'hit', hits: [...hits, ...this.metHere(hits)] };
         }
@@ -233,7 +234,7 @@ export class Timeline {
     const { history } = this;
     if (!(await history.explore(tick, options))) return 'interrupted';
     return this.observing(conditions, onHit, async () => {
-      const turn = new Turn(options);
+      const turn = new Turn(options.signal);
       let end = tick;
       while (end > fromTick) {
         if (options.signal?.aborted === true) return 'interrupted';
@@ -244,7 +245,7 @@ export class Timeline {
         }
         history.goBackToStretch(stretch.startTick);
         while (this.tick < end) {
-          if (await turn.due(() => options.onProgress?.(tick - end, tick - fromTick))) return 'interrupted';
+          if (await turn.pass(() => options.onProgress?.(tick - end, tick - fromTick))) return 'interrupted';
           history.advanceOnce(end, false);
         }
         const found = result();
@@ -277,25 +278,4 @@ function canBeMet(conditions: readonly StopCondition[], frames: ArrayLike<number
   return conditions.some(
     (condition) => condition.kind !== 'watchpoint' || condition.access !== 'write' || written(condition.address, condition.bytes),
   );
-}
-
-/** Host time between two turns of the event loop. */
-const TURN_MS = 50;
-
-class Turn {
-  private startMs = performance.now();
-  constructor(private readonly options: TravelOptions) {}
-
-  private get aborted(): boolean {
-    return this.options.signal?.aborted === true;
-  }
-
-  /** Gives the host a turn when it is time to. @returns whether to give up */
-  async due(onProgress: () => void): Promise<boolean> {
-    if (performance.now() - this.startMs < TURN_MS) return this.aborted;
-    onProgress();
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    this.startMs = performance.now();
-    return this.aborted;
-  }
 }

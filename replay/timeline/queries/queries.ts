@@ -5,9 +5,9 @@
  * The timeline stands where it stood when a query is done.
  */
 import { availableParallelism } from 'node:os';
+import { firstAtOrAfter } from '../../sorted.js';
 import type { ConsoleSource } from '../console-log.js';
 import { PAGE_BYTES } from '../page-store.js';
-import { firstAtOrAfter } from '../playback.js';
 import type { Timeline } from '../timeline.js';
 import { gather } from './gather.js';
 import { PendingCalls } from './pending-calls.js';

@@ -2,8 +2,9 @@
  * What is looked for in a stretch of a run, as plain data, and how a hit there becomes an answer.
  */
 import type { Machine } from '../../../engine/index.js';
+import { firstAtOrAfter } from '../../sorted.js';
 import { PAGE_BYTES } from '../page-store.js';
-import { firstAtOrAfter, type TimelineEvents } from '../playback.js';
+import type { TimelineEvents } from '../playback.js';
 import type { Hit, StopCondition } from '../stops.js';
 import type { Entry, Execution, Landing, MemoryAccess, Place } from './results.js';
 import type { Piece } from './target.js';

@@ -6,6 +6,7 @@ import type { Machine } from '../../../engine/index.js';
 import type { Observer } from '../observer.js';
 import type { TimelineEvents } from '../playback.js';
 import type { Hit } from '../stops.js';
+import { Turn } from '../turn.js';
 import { type Collector, collectorFor, type Found, type Question } from './question.js';
 
 /** From one checkpoint to another, of which only the ticks from `fromTick` on and before `toTick` count. */
@@ -39,8 +40,6 @@ export interface Traveller {
   advanceOnce(target: number, staying: boolean): unknown;
 }
 
-/** Host time between two turns of the event loop. */
-const TURN_MS = 50;
 /** Hits between two looks at the time. */
 const HITS_PER_LOOK = 1024;
 
@@ -50,7 +49,7 @@ export class StretchScanner implements Scanner {
   private collector: Collector<Found> | undefined;
   private found: Found[] = [];
   private hits = 0;
-  private turnMs = 0;
+  private turn = new Turn(undefined);
 
   constructor(
     private readonly traveller: Traveller,
@@ -64,15 +63,12 @@ export class StretchScanner implements Scanner {
     traveller.observer.onHit = (hit) => this.note(hit, collector, stretch, quota);
     traveller.goBackToStretch(stretch.startTick);
     collector.begin();
-    this.turnMs = performance.now();
+    this.turn = new Turn(signal);
     const endTick = Math.min(stretch.endTick, stretch.toTick);
     while (traveller.tick < endTick) {
       traveller.advanceOnce(endTick, false);
       if (quota.end === 'first' && this.found.length >= quota.limit) break;
-      if (performance.now() - this.turnMs < TURN_MS) continue;
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      signal?.throwIfAborted();
-      this.turnMs = performance.now();
+      if (this.turn.isDue && (await this.turn.pass())) signal?.throwIfAborted();
     }
     const { found } = this;
     this.found = [];
@@ -103,6 +99,6 @@ export class StretchScanner implements Scanner {
     found.push(answer);
     if (end === 'last' && found.length >= 2 * limit + HITS_PER_LOOK) found.splice(0, found.length - limit);
     if (end === 'first' && found.length >= limit) return true;
-    return ++this.hits % HITS_PER_LOOK === 0 && performance.now() - this.turnMs >= TURN_MS;
+    return ++this.hits % HITS_PER_LOOK === 0 && this.turn.isDue;
   }
 }
