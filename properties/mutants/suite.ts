@@ -26,7 +26,15 @@ const DEBUGGER = tests(
 );
 const TIERS = tests('engine/tiers', 'engine/wild', 'engine/snapshot', 'properties/runs');
 const SNAPSHOTS = tests('engine/snapshot', 'engine/reset', 'engine/board', 'engine/numeric-error', 'engine/digest');
-const DEVICES = tests('engine/devices', 'engine/clock', 'engine/board', 'engine/snapshot', 'engine/reset', 'engine/cpu/cpu-snapshot');
+const DEVICES = tests(
+  'engine/devices',
+  'engine/clock',
+  'engine/board',
+  'engine/a20',
+  'engine/snapshot',
+  'engine/reset',
+  'engine/cpu/cpu-snapshot',
+);
 
 /** The first row that fits counts. */
 const CHECK_ROWS: readonly (readonly [files: RegExp, checks: readonly Check[]])[] = [
