@@ -37,8 +37,9 @@ function wanted(): Mutant[] {
   if (values.only !== undefined) {
     return values.only.map((id) => {
       const found = [...classics, ...sites].find((mutant) => mutant.id === id);
-      if (found === undefined) throw new Error(`no mutant is called '${id}'`);
-      return found;
+      if (found !== undefined) return found;
+      process.stderr.write(`no mutant is called '${id}': --list prints the names\n`);
+      process.exit(2);
     });
   }
   const visible = sites.filter(({ id }) => !(id in EQUIVALENT));
