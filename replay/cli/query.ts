@@ -3,6 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { openTraceFile } from '../../traces/index.js';
+import { bytesText } from '../bytes-text.js';
 import { Symbols } from '../debugger/symbols.js';
 import { STATUS } from '../exit-status.js';
 import { CONSOLE_SOURCES } from '../timeline/console-log.js';
@@ -181,10 +182,6 @@ class Asker {
 const BY: Readonly<Record<string, string>> = { pageWalk: 'page walk' };
 
 const hex = (value: number, digits = 8): string => value.toString(16).padStart(digits, '0');
-const bytesText = (bytes: Uint8Array): string =>
-  Buffer.from(bytes)
-    .toString('hex')
-    .replace(/..(?=.)/g, '$& ');
 const jsonValue = (_key: string, value: unknown): unknown => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value);
 
 function showProgress(line: ProgressLine, what: string, done: number, total: number): void {

@@ -1,6 +1,7 @@
 /**
  * Commands that show what is there: registers, memory, code, output.
  */
+import { bytesText } from '../bytes-text.js';
 import { grouped, plural } from '../cli/text.js';
 import { CONSOLE_SOURCES } from '../timeline/console-log.js';
 import { type Command, countOf, requireNothing, valueOf, wordsOf } from './command.js';
@@ -9,7 +10,7 @@ import { type MemoryFormat, memoryText, parseMemoryFormat } from './memory-view.
 import { registersText } from './registers-view.js';
 import type { Session } from './session.js';
 import { sourceOf } from './stop-commands.js';
-import { bytesText, hex, printable } from './text.js';
+import { hex, printable } from './text.js';
 
 const DISASSEMBLY_LINES = 8;
 const STACK_ENTRIES = 8;

@@ -1,9 +1,10 @@
 /**
  * Memory as text: `x/16xw ADDRESS`, with gdb's count, format and size.
  */
+import { bytesText } from '../bytes-text.js';
 import { CommandError } from './command-error.js';
 import type { GuestView } from './guest-view.js';
-import { bytesText, hex, littleEndian, printable } from './text.js';
+import { hex, littleEndian, printable } from './text.js';
 
 export interface MemoryFormat {
   readonly count: number;

@@ -1,6 +1,7 @@
 /**
  * Commands that ask the whole recording.
  */
+import { bytesText } from '../bytes-text.js';
 import { grouped } from '../cli/text.js';
 import { firstAtOrAfter } from '../sorted.js';
 import type { ListOptions } from '../timeline/queries/queries.js';
@@ -8,7 +9,7 @@ import type { Call, Findings, MemoryAccess } from '../timeline/queries/results.j
 import { type Command, countOf, requireNothing, valueOf, wordsOf } from './command.js';
 import { CommandError } from './command-error.js';
 import type { Session } from './session.js';
-import { bytesText, hex, valueText } from './text.js';
+import { hex, valueText } from './text.js';
 import { timelineBar } from './timeline-bar.js';
 
 const DEFAULT_BYTES = 4;

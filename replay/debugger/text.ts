@@ -1,8 +1,7 @@
 /** Numbers as the debugger shows them: so that they can be typed in again. */
+import { bytesText } from '../bytes-text.js';
 
 export const hex = (value: number, digits = 8): string => `0x${value.toString(16).padStart(digits, '0')}`;
-
-export const bytesText = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 
 /** What one access reads or writes: a little-endian number, or bytes where there are more than fit in one. */
 export const valueText = (bytes: Uint8Array): string => (bytes.length > 4 ? bytesText(bytes) : hex(littleEndian(bytes), bytes.length * 2));

@@ -2,8 +2,9 @@
  * What is said of a difference: where, in which instruction or event, in which fields, and all that is needed to see it again.
  */
 import type { MachineState, StateValue } from '../../engine/index.js';
+import { bytesText } from '../bytes-text.js';
 import type { Found } from './search.js';
-import { bytesText, type FieldDifference, fieldsOf } from './state-fields.js';
+import { type FieldDifference, fieldsOf } from './state-fields.js';
 
 /** Bytes to lines of assembly (properties/assembler/disassemble.ts). */
 export type Disassemble = (

@@ -2,10 +2,10 @@
  * Two machines side by side, and the last point at which they were found to be the same: both can be put back there. What
  * memory held then is kept once, page by page.
  */
+import { PAGE_BYTES } from '../timeline/page-store.js';
 import type { Side, SidePoint } from './side.js';
 import { differingBytes, differingFields, type FieldDifference, sameBytes, sameState } from './state-fields.js';
 
-const PAGE_BYTES = 4096;
 const ZEROS = new Uint8Array(PAGE_BYTES);
 
 export interface Checkpoint {

@@ -4,6 +4,7 @@
  * cells), flags one by one. Devices' fields are named by the way to them: 'pit.counters[0].mode'.
  */
 import type { StateValue } from '../../engine/index.js';
+import { bytesText } from '../bytes-text.js';
 
 export interface FieldDifference {
   /** 'eax', 'eflags.cf', 'pit.counters[0].mode', 'memory 0x1000' (guest-physical) */
@@ -153,8 +154,6 @@ function numberText(bytes: Uint8Array): string {
   for (const byte of bytes) digits = byte.toString(16).padStart(2, '0') + digits;
   return `0x${digits.replace(/^0+(?=[0-9a-f]{8})/, '')}`;
 }
-
-export const bytesText = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 
 /** Bytes of a frame in which two machines differ, neighbours together. */
 export function differingBytes(address: number, before: Uint8Array, left: Uint8Array, right: Uint8Array): FieldDifference[] {

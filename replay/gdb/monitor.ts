@@ -2,6 +2,7 @@
  * `monitor` commands: what gdb has no commands for.
  */
 import { TraceError } from '../../traces/index.js';
+import { bytesText } from '../bytes-text.js';
 import { firstAtOrAfter } from '../sorted.js';
 import { DivergenceError } from '../timeline/playback.js';
 import type { MemoryAccess } from '../timeline/queries/results.js';
@@ -171,11 +172,6 @@ function writeText(write: MemoryAccess, symbols: Session['host']['symbols']): st
   const values = `${bytesText(valueBefore)} -> ${bytesText(valueAfter)}`;
   return `tick ${tick}  pc ${addressText(ip, symbols)}  0x${(linear ?? physical).toString(16)}: ${values}${who}`;
 }
-
-const bytesText = (bytes: Uint8Array): string =>
-  Buffer.from(bytes)
-    .toString('hex')
-    .replace(/..(?=.)/g, '$& ');
 
 function interrupts({ timeline, machine }: Session, _words: readonly string[], { print }: MonitorOutput): void {
   const { ticks, vectors } = timeline.trace.interrupts;
