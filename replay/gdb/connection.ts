@@ -21,7 +21,9 @@ interface Request {
 
 /** Where the answer should be. */
 const DEFECT = 'Eff';
-const MONITOR = 'qRcmd,';
+/** Packets that may take so long that gdb gives up waiting. */
+const LONG_ONES = /^(?:qRcmd,|qSearch:|qCRC:)/;
+const LONG_NAME_BYTES = 8;
 const ACK = Uint8Array.of(0x2b);
 const NAK = Uint8Array.of(0x2d);
 /** Characters of console output in a packet. */
@@ -78,7 +80,7 @@ export class Connection {
   }
 
   private enqueue(payload: Uint8Array): void {
-    this.abandonMonitor();
+    this.abandonLongOnes();
     const request: Request = { payload, abort: new AbortController(), isAbandoned: false };
     this.unanswered.add(request);
     this.work = this.work.then(async () => {
@@ -87,10 +89,10 @@ export class Connection {
     });
   }
 
-  /** Ctrl-C in a monitor command makes gdb forget it, without a word: the next packet shows that it wants no answer any more. */
-  private abandonMonitor(): void {
+  /** Ctrl-C in a monitor command, or a timeout, makes gdb forget it, without a word: the next packet shows that it wants no answer. */
+  private abandonLongOnes(): void {
     for (const request of this.unanswered) {
-      if (Buffer.from(request.payload.subarray(0, MONITOR.length)).toString('latin1') !== MONITOR) continue;
+      if (!LONG_ONES.test(Buffer.from(request.payload.subarray(0, LONG_NAME_BYTES)).toString('latin1'))) continue;
       request.isAbandoned = true;
       request.abort.abort();
     }

@@ -7,6 +7,7 @@ import type { RunEnd } from '../exit-status.js';
 import type { Fork } from '../timeline/fork.js';
 import type { TravelOptions } from '../timeline/history.js';
 import { Observer } from '../timeline/observer.js';
+import { PAGE_BYTES } from '../timeline/page-store.js';
 import { forwardTick, type Hit, type Stop, type StopCondition } from '../timeline/stops.js';
 import { PacketError } from './hex.js';
 import type { RegisterRow } from './registers.js';
@@ -14,7 +15,6 @@ import type { Motion, Target } from './target.js';
 
 /** Ticks between two looks at the signal: some 10 ms. */
 const SLICE_TICKS = 2 ** 21;
-const PAGE_BYTES = 4096;
 
 export class Diversion implements Target {
   private readonly observer: Observer;

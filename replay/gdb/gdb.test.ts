@@ -157,6 +157,51 @@ describe('gdb', () => {
     expect(text).toContain('pc 0x100124 <loop>');
   });
 
+  it('lets the target look for bytes, and compare what is loaded', async () => {
+    const [as, ld] = [requireTool('as'), requireTool('ld')];
+    const stub = stubFor(corpusTrace('timer'));
+    const loaded = join(folder, 'loaded');
+    // What is there, and a second section that differs from it by a byte.
+    const bytes = stub.session.machine.peekLinear(0x10_0020, 0x60);
+    writeFileSync(`${loaded}.bin`, bytes);
+    writeFileSync(
+      `${loaded}.s`,
+      `.text\n.incbin "${loaded}.bin"\n.data\n.incbin "${loaded}.bin", 0x40, 0x1f\n.byte ${(bytes[0x5f] as number) ^ 1}\n`,
+    );
+    execFileSync(as, ['--32', `${loaded}.s`, '-o', `${loaded}.o`]);
+    execFileSync(ld, [
+      '-m',
+      'elf_i386',
+      '-Ttext',
+      '0x100020',
+      '-Tdata',
+      '0x100060',
+      '-e',
+      '0',
+      `${loaded}.o`,
+      '--no-check-sections',
+      '-o',
+      loaded,
+    ]);
+    const packets: string[] = [];
+    const handle = stub.handle.bind(stub);
+    stub.handle = (payload, exchange) => {
+      packets.push(Buffer.from(payload).toString('latin1'));
+      return handle(payload, exchange);
+    };
+    const text = await session(stub, [
+      // "$", "#" and "}" are escaped.
+      ...['find /b 0x100000, +0x1000, 0xfa, 0xfc, 0x0f', 'find /b 0x0, 0xffffffff, 0x24, 0x23, 0x7d, 0x2a, 0x24, 0x23, 0x7d, 0x2a'],
+      ...[`file ${loaded}`, 'compare-sections'],
+    ]);
+    expect(text).toContain('0x100020\n1 pattern found.');
+    expect(text).toContain('Pattern not found.');
+    expect(text).toMatch(/Section \.text, range 0x100020 -- 0x100080: matched\./);
+    expect(text).toMatch(/Section \.data, range 0x100060 -- 0x100080: MIS-MATCHED!/);
+    expect(packets).toContain('qSearch:memory:0;100000000;}\x04}\x03}]}\x0a}\x04}\x03}]}\x0a');
+    expect(packets).toEqual(expect.arrayContaining(['qCRC:100020,60', 'qCRC:100060,20']));
+  });
+
   it('may not change the recording', async () => {
     const text = await session(stubFor(corpusTrace('timer')), ['stepi', 'set var $eax = 5']);
     expect(text).toContain('the recording cannot be changed');

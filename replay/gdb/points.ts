@@ -3,6 +3,7 @@
  * the machine and never put into the guest's memory.
  */
 import type { Machine } from '../../engine/index.js';
+import { PAGE_BYTES } from '../timeline/page-store.js';
 import type { Hit, StopCondition } from '../timeline/stops.js';
 import { PacketError } from './hex.js';
 
@@ -25,7 +26,6 @@ interface Piece {
   readonly bytes: number;
 }
 
-const PAGE_BYTES = 4096;
 /** More would take longer to set than anybody waits; a watchpoint on whole memory is a mistake. */
 const WATCH_BYTES = 64 * 2 ** 20;
 

@@ -5,6 +5,7 @@
  * The recording is not changed: writes are refused, or lead to a diversion.
  */
 import { addressOfHex, bytesOfHex, hexOf, hexOfText, numberOfHex, PacketError, textOfHex } from './hex.js';
+import { crcOf, findBytes } from './memory-scan.js';
 import { escapeBinary, PACKET_BYTES, unescapeBinary } from './packet.js';
 import { CpuView, REGISTERS, readAllRegisters, readRegister } from './registers.js';
 import { Session, type StubHost } from './session.js';
@@ -34,6 +35,7 @@ const UNKNOWN = '';
 /** Packets of whose answers gdb 13 takes anything but `E` and two digits for data. */
 const NUMBERED_ERRORS = /^(?:[gmpx]|q)/;
 const ALL_BYTES_LIMIT = 0x7fff_ffff;
+const WHOLE_MEMORY_BYTES = 0x1_0000_0000;
 
 const FEATURES = [
   `PacketSize=${PACKET_BYTES.toString(16)}`,
@@ -124,6 +126,8 @@ export class Stub {
     ['qsThreadInfo', () => 'l'],
     ['qThreadExtraInfo', () => hexOfText(this.threadName)],
     ['qXfer', (rest) => this.transfer(rest)],
+    ['qSearch', (rest, exchange) => this.search(rest, exchange)],
+    ['qCRC', (rest, exchange) => this.checksum(rest, exchange)],
     ['qRcmd', (rest, exchange) => this.monitor(rest, exchange)],
     ['qSymbol', () => OK],
     ['vCont', (rest, exchange) => this.resumeByActions(rest, exchange)],
@@ -186,6 +190,22 @@ export class Stub {
   private writeBinary(payload: Uint8Array): Promise<string> {
     const text = Buffer.from(payload).toString('latin1').slice(1);
     return this.writeMemory(text, (data) => unescapeBinary(Buffer.from(data, 'latin1')));
+  }
+
+  /** `:memory:address;length;pattern`: memory is all there is to look in. */
+  private async search(rest: string, { signal }: Exchange): Promise<string> {
+    const [, address, length, escaped] = /^:memory:([^;]*);([^;]*);(.*)$/s.exec(rest) ?? [];
+    if (escaped === undefined) throw new PacketError('memory to search expected');
+    const pattern = unescapeBinary(Buffer.from(escaped, 'latin1'));
+    if (pattern.length === 0) throw new PacketError('a pattern expected');
+    const range = { address: addressOfHex(address), bytes: numberOfHex(length, WHOLE_MEMORY_BYTES) };
+    const found = await findBytes(this.session.machine, range, pattern, signal);
+    return found === undefined ? '0' : `1,${found.toString(16)}`;
+  }
+
+  private async checksum(rest: string, { signal }: Exchange): Promise<string> {
+    const crc = await crcOf(this.session.machine, rangeOf(rest.replace(/^:/, '')), signal);
+    return `C${crc.toString(16)}`;
   }
 
   private point(rest: string, change: 'insert' | 'remove'): string {
