@@ -43,10 +43,12 @@ function pagingRegisters({ state }: Core): string {
 export function saveCpu(core: Core): DeviceState {
   const { state } = core;
   const cells: DeviceState = {};
-  for (const [name, address, bytes] of CELLS) cells[name] = state.u8.slice(address, address + bytes);
+  // One copy, and views of it: checkpoints take thousands of states.
+  const copy = state.u8.slice(layout.REGISTERS, layout.CPU_STATE_END);
+  for (const [name, address, bytes] of CELLS) cells[name] = copy.subarray(address - layout.REGISTERS, address - layout.REGISTERS + bytes);
   for (let index = 0; index < 8; index++) {
-    const at = layout.segmentAddress(index);
-    cells[`segment${index}`] = state.u8.slice(at, at + SEGMENT_CELL_BYTES);
+    const at = layout.segmentAddress(index) - layout.REGISTERS;
+    cells[`segment${index}`] = copy.subarray(at, at + SEGMENT_CELL_BYTES);
   }
   const tick = core.tick;
   return {

@@ -80,9 +80,11 @@ export class Checkpoints {
     if (this.list[index]?.tick === tick) throw new Error(`there is a checkpoint at tick ${tick}`);
     const sorted = Uint32Array.from(frames).sort();
     for (const frame of sorted) {
-      const versions = this.versions.get(frame) ?? [];
-      if (versions.length === 0) this.versions.set(frame, versions);
-      versions.splice(lastAtOrBefore(versions, tick) + 1, 0, { tick, page: this.pages.add(read(frame)) });
+      const version = { tick, page: this.pages.add(read(frame)) };
+      const versions = this.versions.get(frame);
+      if (versions === undefined) this.versions.set(frame, [version]);
+      else if ((versions.at(-1)?.tick ?? -1) < tick) versions.push(version);
+      else versions.splice(lastAtOrBefore(versions, tick) + 1, 0, version);
     }
     const { state } = point;
     const checkpoint = new Entry(point, sorted, () => state, true);

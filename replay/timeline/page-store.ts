@@ -90,6 +90,7 @@ export class PageStore {
 }
 
 function isZero(bytes: Uint8Array): boolean {
+  if (bytes[0] !== 0) return false;
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
   return true;
