@@ -12,8 +12,9 @@ import { diffTrace } from './diff.js';
 import { explain } from './explain.js';
 import { Pair } from './pair.js';
 import { findFirstDifference } from './search.js';
+import type { DiffMachine } from './side.js';
 import { Side } from './side.js';
-import { type Fault, faultyMachine } from './test-faulty-machine.js';
+import { type Fault, faultyInOneGo, faultyMachine, faultyOnceRewound } from './test-faulty-machine.js';
 
 const openTrace = (name: string): ReturnType<typeof openTraceFile> =>
   openTraceFile(fileURLToPath(new URL(`../../traces/corpus/${name}.trace`, import.meta.url)));
@@ -106,16 +107,16 @@ function flip(bytes: Uint8Array | undefined, at: number): void {
 const LAST_TICK = 1200;
 const COMPARED_OFTEN = { spacingTicks: 256 };
 
-function search(index: number, lastTick: number, faultTick: number, fault: Fault): ReturnType<typeof explain> | undefined {
+function search(index: number, lastTick: number, faulty: (machine: Machine) => DiffMachine): ReturnType<typeof explain> | undefined {
   const { trace, places } = traces[index] as (typeof traces)[number];
   const events: Pick<Trace, 'inputs' | 'coveredTo'> = trace;
-  const open = (): Pair => {
-    const [left, right] = places.map((place) => place.again()) as [Machine, Machine];
-    return new Pair(
-      () => new Side('right', left, events),
-      () => new Side('wrong', faultyMachine(right, faultTick, fault), events),
+  const [left, right] = places as [Beginning, Beginning];
+  const open = (goesBackBy?: 'reopening'): Pair =>
+    new Pair(
+      () => new Side('right', left.again(), events),
+      () => new Side('wrong', faulty(right.again()), events),
+      goesBackBy,
     );
-  };
   const found = findFirstDifference(open, lastTick, COMPARED_OFTEN);
   return found === undefined ? undefined : explain(found, disassemble);
 }
@@ -128,7 +129,7 @@ describe('a machine that goes wrong', () => {
         fc.integer({ min: 1, max: LAST_TICK }),
         fc.constantFrom(...FAULTS),
         (index, faultTick, [field, fault]) => {
-          const found = search(index, LAST_TICK, faultTick, fault);
+          const found = search(index, LAST_TICK, (machine) => faultyMachine(machine, faultTick, fault));
           expect(found?.tick).toBe(faultTick);
           expect(found?.inOneStep).toBe(true);
           expect(found?.fields.map((difference) => difference.field)).toEqual([expect.stringMatching(field)]);
@@ -137,6 +138,29 @@ describe('a machine that goes wrong', () => {
       { numRuns: 120, seed: 86 },
     );
   }, 120_000);
+});
+
+describe('a mistake with a memory of its own', () => {
+  const loseBit = change(({ cpu }) => flip(cpu.cells.registers, 5 * 8));
+
+  it.each([
+    [700, 300],
+    [700, 699],
+    [700, 701],
+    [300, 900],
+  ])('is found where fresh machines make it, at tick %i, and not at tick %i as those that were put back', (faultTick, rewoundTick) => {
+    const found = search(0, LAST_TICK, (machine) => faultyOnceRewound(machine, faultTick, rewoundTick, loseBit));
+    expect(found).toMatchObject({ tick: faultTick, commonTick: faultTick - 1, inOneStep: true, fields: [{ field: 'ebp' }] });
+  });
+
+  it.each([false, true])('that takes a run in one go is found with that run; by fresh machines only: %s', (onlyFresh) => {
+    const found = search(0, LAST_TICK, (machine) => faultyInOneGo(machine, 700, 100, onlyFresh, loseBit));
+    expect(found).toMatchObject({ tick: 700, commonTick: 600, inOneStep: false, fields: [{ field: 'ebp' }] });
+  });
+
+  it('that only machines make which were put back is none', () => {
+    expect(search(0, LAST_TICK, (machine) => faultyOnceRewound(machine, LAST_TICK + 1, 300, loseBit))).toBeUndefined();
+  });
 });
 
 describe('nothing goes wrong', () => {

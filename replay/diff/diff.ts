@@ -43,10 +43,11 @@ export function diffTrace(
   try {
     const side = ({ name, tier, create = buildMachine }: SideChoice): Side =>
       new Side(name, create(configOfTrace(trace.header, images, tier)), trace);
-    const open = (): Pair =>
+    const open = (goesBackBy?: 'reopening'): Pair =>
       new Pair(
         () => side(left),
         () => side(right),
+        goesBackBy,
       );
     // Tiers differ in blocks only: in single steps they are the same machine.
     const steps = left.create === right.create ? { everyTickLimit: 0 } : {};

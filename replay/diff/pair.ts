@@ -23,15 +23,20 @@ export class Pair {
   private readonly kept = new Map<number, Uint8Array>();
   /** Frames that may have been written since. */
   private readonly written = new Set<number>();
+  /** The ticks of all checkpoints so far: new machines go the same way. */
+  private readonly committedTicks: number[] = [];
   /** What `agrees` found last. */
   private points: readonly [SidePoint, SidePoint];
-  /** Putting a machine back did not bring back its state: from then on, new ones go all the way. */
-  private rewinds = true;
 
-  /** Each makes its side anew, at tick 0. */
+  /**
+   * The first two make each side anew, at tick 0.
+   * @param goesBackBy putting the machines back; or new ones that go all the way, because what a faulty machine does may hang on
+   *   what it has besides its state. The first becomes the second where it does not bring back the state.
+   */
   constructor(
     private readonly openLeft: () => Side,
     private readonly openRight: () => Side,
+    private goesBackBy: 'rewinding' | 'reopening' = 'rewinding',
   ) {
     this.left = openLeft();
     this.right = openRight();
@@ -39,6 +44,10 @@ export class Pair {
     this.checkpoint = { tick: this.left.tick, left: this.points[0], right: this.points[1] };
   }
 
+  /** Putting the machines back has always brought back their state. */
+  get rewinds(): boolean {
+    return this.goesBackBy === 'rewinding';
+  }
   get tick(): number {
     return this.left.tick;
   }
@@ -87,6 +96,7 @@ export class Pair {
     this.checkpoint = { tick: machine.tick, left, right };
     for (const frame of this.written) this.keep(frame, machine.frameBytes(frame));
     this.written.clear();
+    this.committedTicks.push(machine.tick);
   }
 
   private keep(frame: number, bytes: Uint8Array): void {
@@ -99,7 +109,7 @@ export class Pair {
     for (const side of [this.left, this.right]) for (const frame of side.takeWritten()) this.written.add(frame);
   }
 
-  /** Puts both back to the checkpoint. */
+  /** Brings both back to the checkpoint. */
   rewind(): void {
     if (this.rewinds) {
       this.collectWritten();
@@ -107,13 +117,21 @@ export class Pair {
       this.left.putBack(left, this.contents());
       this.right.putBack(right, this.contents());
       this.written.clear();
-      this.rewinds = sameState(this.left.point().state, left.state) && sameState(this.right.point().state, right.state);
+      if (sameState(this.left.point().state, left.state) && sameState(this.right.point().state, right.state)) return;
+      this.goesBackBy = 'reopening';
     }
-    if (this.rewinds) return;
+    this.reopen();
+  }
+
+  /** New machines, with the same stops and looks on their way. */
+  reopen(): void {
     this.left = this.openLeft();
     this.right = this.openRight();
-    this.advance(this.checkpoint.tick);
-    this.collectWritten();
+    for (const tick of this.committedTicks) {
+      this.advance(tick);
+      this.points = [this.left.point(), this.right.point()];
+      this.collectWritten();
+    }
     this.written.clear();
   }
 

@@ -32,49 +32,105 @@ const EVERY_TICK_LIMIT = 2 ** 20;
 /** Ticks for which only the processors are compared each time. */
 const GROUP_TICKS = 32;
 
-/** @param open a fresh pair at tick 0 @param lastTick how far there is anything to compare */
-export function findFirstDifference(open: () => Pair, lastTick: number, options: SearchOptions = {}): Found | undefined {
+type OpenPair = (goesBackBy?: 'reopening') => Pair;
+
+/**
+ * What it returns has been seen with fresh machines: a mistake may have its own memory (a buffer with what was read last, code
+ * decoded before), which putting a machine back does not put back.
+ * @param open a fresh pair at tick 0 @param lastTick how far there is anything to compare
+ */
+export function findFirstDifference(open: OpenPair, lastTick: number, options: SearchOptions = {}): Found | undefined {
   const { spacingTicks = SPACING_TICKS, everyTickLimit = EVERY_TICK_LIMIT, onProgress } = options;
   const pair = open();
   if (!pair.agrees()) return { pair, inOneStep: true, lookedFromTick: 0 };
   pair.commit();
-  const differsAt = lastingDifference(pair, lastTick, spacingTicks, onProgress);
-  if (differsAt === undefined) {
-    if (lastTick > everyTickLimit) return undefined;
-    const again = fromBeginning(open);
-    return byTicks(again, lastTick, onProgress) ? { pair: again, inOneStep: true, lookedFromTick: 0 } : undefined;
-  }
-  const startTick = differsAt <= everyTickLimit ? 0 : pair.checkpoint.tick;
-  const slow = startTick === pair.checkpoint.tick ? pair : fromBeginning(open);
-  if (slow === pair) pair.rewind();
-  if (byTicks(slow, differsAt, onProgress)) return { pair: slow, inOneStep: true, lookedFromTick: startTick };
-  // Where the slow walk has committed on its way, the stretch is looked for anew.
-  const fast = fromBeginning(open);
-  const again = lastingDifference(fast, lastTick, spacingTicks, undefined);
-  if (again === undefined) return undefined;
-  narrow(fast, again);
-  return { pair: fast, inOneStep: false, lookedFromTick: startTick };
+  const stretch = lastingDifference(pair, lastTick, spacingTicks, onProgress);
+  if (stretch === undefined && lastTick > everyTickLimit) return undefined;
+  const { differsTick, endTick } = stretch ?? { differsTick: lastTick, endTick: lastTick };
+  const lookedFromTick = differsTick <= everyTickLimit ? 0 : pair.checkpoint.tick;
+  if (lookedFromTick === pair.checkpoint.tick) pair.rewind();
+  const slow = lookedFromTick === pair.checkpoint.tick ? pair : fromBeginning(open);
+  const inSteps = byTicks(slow, differsTick, onProgress);
+  if (inSteps === 'none' && stretch === undefined) return undefined;
+  const exact =
+    (inSteps === 'found' ? seenAfresh(open, slow.checkpoint.tick) : undefined) ?? walkAfresh(open, lookedFromTick, endTick, onProgress);
+  if (exact !== undefined) return { pair: exact, inOneStep: true, lookedFromTick };
+  const fast = stretch === undefined ? undefined : inOneGo(open, endTick, spacingTicks);
+  return fast === undefined ? undefined : { pair: fast, inOneStep: false, lookedFromTick };
 }
 
-function fromBeginning(open: () => Pair): Pair {
-  const pair = open();
+function fromBeginning(open: OpenPair, goesBackBy?: 'reopening'): Pair {
+  const pair = open(goesBackBy);
   pair.agrees();
   pair.commit();
   return pair;
 }
 
-/** @returns the first tick at which they differ when run in one go from the checkpoint, and from which on they go on differing */
+/** Fresh machines, straight to a tick, where they are the same, and one step on. @returns undefined where these do not differ, either */
+function seenAfresh(open: OpenPair, commonTick: number): Pair | undefined {
+  const pair = fromBeginning(open);
+  pair.advance(commonTick);
+  if (!pair.agrees()) return undefined;
+  pair.commit();
+  pair.advance(commonTick + 1);
+  return pair.agrees() ? undefined : pair;
+}
+
+/** Fresh machines, never put back: everything is looked at, at each tick from the first on. */
+function walkAfresh(open: OpenPair, firstTick: number, lastTick: number, onProgress: SearchOptions['onProgress']): Pair | undefined {
+  const pair = fromBeginning(open, 'reopening');
+  pair.advance(firstTick);
+  if (!pair.agrees()) return undefined;
+  pair.commit();
+  while (pair.tick < lastTick && !pair.ended) {
+    pair.advance(pair.tick + 1);
+    if (!pair.agrees()) return pair;
+    pair.commit();
+    onProgress?.(pair.tick, lastTick);
+  }
+  return undefined;
+}
+
+/** @returns the pair where a run in one go differs, its checkpoint as close before as the difference lets it */
+function inOneGo(open: OpenPair, lastTick: number, spacingTicks: number): Pair | undefined {
+  for (const goesBackBy of [undefined, 'reopening'] as const) {
+    const pair = fromBeginning(open, goesBackBy);
+    const stretch = lastingDifference(pair, lastTick, spacingTicks, undefined);
+    if (stretch === undefined) continue;
+    narrow(pair, stretch.differsTick);
+    if (!pair.rewinds || boundsSeenAfresh(pair, pair.checkpoint.tick, stretch.differsTick)) return pair;
+  }
+  return undefined;
+}
+
+/** Fresh machines differ at the tick, not at the one before, and not after a stop behind the checkpoint. */
+function boundsSeenAfresh(pair: Pair, commonTick: number, differsTick: number): boolean {
+  const differs = (...ticks: readonly number[]): boolean => {
+    pair.reopen();
+    for (const tick of ticks) pair.advance(tick);
+    return !pair.agrees();
+  };
+  return !differs(differsTick - 1) && !differs(commonTick + 1, differsTick) && differs(differsTick);
+}
+
+/**
+ * @returns the first tick at which they differ when run in one go from the checkpoint, and from which on they go on differing; and
+ *   where that was seen by machines that had never been put back
+ */
 function lastingDifference(
   pair: Pair,
   lastTick: number,
   spacingTicks: number,
   onProgress: SearchOptions['onProgress'],
-): number | undefined {
+): { readonly differsTick: number; readonly endTick: number } | undefined {
   let distance = Math.min(FIRST_SPACING_TICKS, spacingTicks);
   while (pair.tick < lastTick && !pair.ended) {
     const target = Math.min(pair.tick + distance, lastTick);
     pair.advance(target);
-    if (!pair.agrees()) return firstWhere(pair.checkpoint.tick, target, (tick) => differsAt(pair, [tick]));
+    if (!pair.agrees()) {
+      const differsTick = firstWhere(pair.checkpoint.tick, target, (tick) => differsAt(pair, [tick]));
+      return { differsTick, endTick: target };
+    }
     pair.commit();
     onProgress?.(pair.tick, lastTick);
     distance = Math.min(distance * 2, spacingTicks);
@@ -100,21 +156,26 @@ function firstWhere(low: number, high: number, holds: (tick: number) => boolean)
   return at;
 }
 
-/** Tick by tick from the checkpoint. @returns whether they differ where the pair stands now, the checkpoint being one step before */
-function byTicks(pair: Pair, lastTick: number, onProgress: SearchOptions['onProgress']): boolean {
+/**
+ * Tick by tick from the checkpoint.
+ * @returns 'found' where they differ where the pair stands now, the checkpoint being one step before; 'unsure' where the machines
+ *   cannot be put back
+ */
+function byTicks(pair: Pair, lastTick: number, onProgress: SearchOptions['onProgress']): 'found' | 'none' | 'unsure' {
   while (pair.tick < lastTick && !pair.ended) {
     const groupEnd = Math.min(pair.tick + GROUP_TICKS, lastTick);
     if (!groupAgrees(pair, groupEnd)) {
       pair.rewind();
+      if (!pair.rewinds) return 'unsure';
       while (pair.tick < groupEnd && !pair.ended) {
         pair.advance(pair.tick + 1);
-        if (!pair.agrees()) return true;
+        if (!pair.agrees()) return 'found';
         pair.commit();
       }
     }
     onProgress?.(pair.tick, lastTick);
   }
-  return false;
+  return 'none';
 }
 
 /** A quick look at a group: nothing happens in it but in processor and memory, and both are the same. */

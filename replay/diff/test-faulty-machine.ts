@@ -1,4 +1,7 @@
-/** A machine that goes wrong at one tick: its state is changed there, once, each time that it comes by. */
+/**
+ * Machines that go wrong at one tick: their state is changed there, once, each time that they come by; or as what they have
+ * besides their state will have it.
+ */
 import type { ExitReason, Machine, MachineState, RunUntil } from '../../engine/index.js';
 import type { DiffMachine } from './side.js';
 
@@ -18,9 +21,40 @@ export function faultyMachine(machine: Machine, faultTick: number, fault: Fault)
     }
     return machine.run(until);
   };
+  return withMethods(machine, { run });
+}
+
+/** Goes wrong at a tick, and, once it has been put back, at another. */
+export function faultyOnceRewound(machine: Machine, faultTick: number, rewoundTick: number, fault: Fault): DiffMachine {
+  const [fresh, rewound] = [faultTick, rewoundTick].map((tick) => faultyMachine(machine, tick, fault)) as [DiffMachine, DiffMachine];
+  let present = fresh;
+  return withMethods(machine, {
+    run: (until) => present.run(until),
+    rewind(state, frames) {
+      machine.rewind(state, frames);
+      present = rewound;
+    },
+  });
+}
+
+/** Goes wrong at a tick if it is run there in one go from so many ticks before; once it has been put back never, if so wanted. */
+export function faultyInOneGo(machine: Machine, faultTick: number, goTicks: number, onlyFresh: boolean, fault: Fault): DiffMachine {
+  const faulty = faultyMachine(machine, faultTick, fault);
+  let heals = false;
+  return withMethods(machine, {
+    run: (until) => (heals || machine.tick > faultTick - goTicks ? machine : faulty).run(until),
+    rewind(state, frames) {
+      machine.rewind(state, frames);
+      heals = onlyFresh;
+    },
+  });
+}
+
+function withMethods(machine: Machine, methods: Partial<DiffMachine>): DiffMachine {
   return new Proxy(machine, {
     get(target, name) {
-      if (name === 'run') return run;
+      const own: unknown = Reflect.get(methods, name);
+      if (own !== undefined) return own;
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value;
     },
