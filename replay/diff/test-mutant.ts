@@ -104,6 +104,7 @@ function judgeOn(run: Run, create: CreateMachine): Judgement | undefined {
   const { name, trace, lastTick } = run;
   // Most mutants do nothing here: that is soon seen.
   if (doesNothing(run, create)) return undefined;
+  process.send?.('differs');
   const sides = [
     { name: 'engine', tier: 'auto' },
     { name: 'mutant', tier: 'auto', create },

@@ -28,8 +28,9 @@ const { values } = parseArgs({
 
 /** Of what the guest can see: the rest of the engine is for debuggers, or decides nothing. */
 const SEEN = /^engine\/(isa|cpu|float|mmu|translate|devices|clock)\//;
-/** Some mutants never come to an end. */
-const LIMIT_MS = 240_000;
+/** Some mutants never come to an end: of the run that shows whether one does anything, and of all that follows. */
+const RUN_LIMIT_MS = 40_000;
+const SEARCH_LIMIT_MS = 300_000;
 /** An engine that was loaded stays in memory. */
 const MUTANTS_PER_PROCESS = 30;
 
@@ -61,10 +62,13 @@ class Judge {
     if (this.judged++ === MUTANTS_PER_PROCESS) this.restart();
     const judge = this.process;
     const judgement = await new Promise<Judgement>((resolve) => {
-      const timer = setTimeout(() => resolve({ kind: 'broken', text: `no end after ${LIMIT_MS / 1000} s` }), LIMIT_MS);
-      judge.once('message', (found: Judgement) => {
+      const bound = (milliseconds: number): NodeJS.Timeout =>
+        setTimeout(() => resolve({ kind: 'broken', text: `no end after ${milliseconds / 1000} s` }), milliseconds);
+      let timer = bound(RUN_LIMIT_MS);
+      judge.on('message', (found: Judgement | 'differs') => {
         clearTimeout(timer);
-        resolve(found);
+        if (found === 'differs') timer = bound(SEARCH_LIMIT_MS);
+        else resolve(found);
       });
       judge.once('exit', (code, signal) => {
         clearTimeout(timer);
