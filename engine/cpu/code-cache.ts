@@ -243,9 +243,7 @@ export class CodeCache {
       this.physical.frameFlags[frame] = (this.physical.frameFlags[frame] as number) & ~FRAME.code;
       return;
     }
-    let hit = false;
-    for (let at = offset; at < offset + bytes && !hit; at++) hit = ((codeFrame.decoded[at >>> 3] as number) & (1 << (at & 7))) !== 0;
-    if (hit) this.dropBlocks(codeFrame, offset, offset + bytes);
+    if (anyMarked(codeFrame.decoded, offset, offset + bytes)) this.dropBlocks(codeFrame, offset, offset + bytes);
   }
 
   private dropBlocks(codeFrame: CodeFrame, from: number, to: number): void {
@@ -276,6 +274,19 @@ export class CodeCache {
 
 function markBytes(bits: Uint8Array, from: number, to: number): void {
   for (let at = from; at < to && at < 4096; at++) bits[at >>> 3] = (bits[at >>> 3] as number) | (1 << (at & 7));
+}
+
+/** By whole bytes of the map: what is written may be a page. */
+function anyMarked(bits: Uint8Array, from: number, to: number): boolean {
+  const [first, last] = [from >>> 3, Math.min(to - 1, 4095) >>> 3];
+  for (let at = first; at <= last; at++) {
+    let byte = bits[at] as number;
+    if (byte === 0) continue;
+    if (at === first) byte &= 0xff << (from & 7);
+    if (at === to >>> 3) byte &= (1 << (to & 7)) - 1;
+    if (byte !== 0) return true;
+  }
+  return false;
 }
 
 /** Host instructions may change anything that decoding depends on. */

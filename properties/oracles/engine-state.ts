@@ -18,25 +18,31 @@ interface WordPairs {
   readonly inEngine: Int32Array;
 }
 
-/** @param runs byte offset in a record and in the engine, bytes */
-function pairsOf(runs: readonly (readonly [number, number, number])[]): WordPairs {
+/** Byte offset in a record and in the engine, bytes. */
+type Run = readonly [inRecord: number, inEngine: number, bytes: number];
+
+function pairsOf(runs: readonly Run[]): WordPairs {
   const words = (of: 0 | 1): number[] => runs.flatMap((run) => Array.from({ length: run[2] / WORD }, (_, i) => run[of] / WORD + i));
   return { inRecord: Int32Array.from(words(0)), inEngine: Int32Array.from(words(1)) };
 }
 
-const CELLS = pairsOf([
+/** Long ones are copied as a whole. */
+const BLOCKS: readonly Run[] = [
   [CPU_STATE.registers, layout.REGISTERS, 128],
+  [CPU_STATE.debug, layout.DEBUG, 64],
+  [CPU_STATE.xmm, layout.XMM_REGISTERS, 256],
+];
+
+const CELLS = pairsOf([
   [CPU_STATE.rip, layout.EIP, 8],
   [CPU_STATE.gdtrBase, layout.GDTR_BASE, 8],
   [CPU_STATE.gdtrLimit, layout.GDTR_LIMIT, 4],
   [CPU_STATE.idtrBase, layout.IDTR_BASE, 8],
   [CPU_STATE.idtrLimit, layout.IDTR_LIMIT, 4],
   [CPU_STATE.cr2, layout.CR2, 8],
-  [CPU_STATE.debug, layout.DEBUG, 64],
   [CPU_STATE.cpl, layout.CPL, 4],
   [CPU_STATE.x87InstructionOffset, layout.X87_INSTRUCTION_OFFSET, 8],
   [CPU_STATE.x87OperandOffset, layout.X87_OPERAND_OFFSET, 8],
-  [CPU_STATE.xmm, layout.XMM_REGISTERS, 256],
   [CPU_STATE.mxcsr, layout.MXCSR, 4],
 ]);
 
@@ -66,15 +72,21 @@ const LOW_16 = 0xffff;
 
 export class EngineState {
   private readonly cells: Uint32Array;
+  private readonly blocks: readonly { readonly inRecord: number; readonly words: Uint32Array }[];
 
   constructor(private readonly core: Core) {
     this.cells = core.state.u32;
+    this.blocks = BLOCKS.map(([inRecord, inEngine, bytes]) => ({
+      inRecord: inRecord / WORD,
+      words: this.cells.subarray(inEngine / WORD, (inEngine + bytes) / WORD),
+    }));
   }
 
   /** Puts the state at `at` (a word offset in `record`) into the engine, at tick 0. */
   load(record: Uint32Array, at: number, system: boolean): void {
     const { core, cells } = this;
     const { state } = core;
+    for (const { inRecord, words } of this.blocks) for (let i = 0; i < words.length; i++) words[i] = record[at + inRecord + i] as number;
     for (let i = 0; i < CELLS.inRecord.length; i++)
       cells[CELLS.inEngine[i] as number] = record[at + (CELLS.inRecord[i] as number)] as number;
     let flush = false;
@@ -155,6 +167,7 @@ export class EngineState {
   store(record: Uint32Array, at: number, system: boolean): void {
     const { core, cells } = this;
     const { state } = core;
+    for (const { inRecord, words } of this.blocks) record.set(words, at + inRecord);
     for (const { inRecord, inEngine } of [CELLS, PAGING_CELLS])
       for (let i = 0; i < inRecord.length; i++) record[at + (inRecord[i] as number)] = cells[inEngine[i] as number] as number;
     record[at + CPU_STATE.flags / WORD] = state.eflags;
