@@ -4,28 +4,13 @@
  */
 import { describe, expect, test } from 'vitest';
 import type { DeviceState } from './devices/device.js';
-import type { Machine } from './machine.js';
-import { MODES, type ObservedGuest, observedGuests, runTo, slicesOf } from './test-observed-guest.js';
+import { isRepeat, linearOf, MODES, type ObservedGuest, observedGuests, runTo, slicesOf } from './test-observed-guest.js';
 import { TestRandom } from './test-random-guest.js';
 
 interface Execution {
   readonly tick: number;
   readonly linear: number;
 }
-
-const STRING_OPCODES = new Set([0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf, 0x6c, 0x6d, 0x6e, 0x6f]);
-const PREFIXES = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0]);
-
-function isRepeat(bytes: Uint8Array): boolean {
-  let repeat = false;
-  for (const byte of bytes) {
-    if (byte === 0xf2 || byte === 0xf3) repeat = true;
-    else if (!PREFIXES.has(byte)) return repeat && STRING_OPCODES.has(byte);
-  }
-  return false;
-}
-
-const linearOf = (machine: Machine): number => (machine.registers.segmentBase('cs') + machine.registers.get('eip')) >>> 0;
 
 /** Every instruction that is executed, of a REP the first iteration. */
 function scan(guest: ObservedGuest): { executions: readonly Execution[]; outcome: string } {
@@ -75,22 +60,20 @@ describe.each(observedGuests([1, 2]))('$name', (guest) => {
 
   test.each(MODES)('$title', (mode) => {
     const random = new TestRandom(guest.ticks + guest.name.length);
-    for (let round = 0; round < 1; round++) {
-      const addresses = choose(executions, random);
-      const wanted = new Set(addresses);
-      const expected = executions.filter(({ linear }) => wanted.has(linear));
-      for (const stops of [false, true]) {
-        const machine = guest.machine(mode.tier);
-        const met: Execution[] = [];
-        machine.setBreakpoints(addresses);
-        machine.onBreakpoint = (linear) => {
-          met.push({ tick: machine.tick, linear });
-          return stops;
-        };
-        const found = runTo(machine, guest.ticks, slicesOf(mode));
-        expect(met).toEqual(expected);
-        expect(found).toBe(expectedOutcome);
-      }
+    const addresses = choose(executions, random);
+    const wanted = new Set(addresses);
+    const expected = executions.filter(({ linear }) => wanted.has(linear));
+    for (const stops of [false, true]) {
+      const machine = guest.machine(mode.tier);
+      const met: Execution[] = [];
+      machine.setBreakpoints(addresses);
+      machine.onBreakpoint = (linear) => {
+        met.push({ tick: machine.tick, linear });
+        return stops;
+      };
+      const found = runTo(machine, guest.ticks, slicesOf(mode));
+      expect(met).toEqual(expected);
+      expect(found).toBe(expectedOutcome);
     }
   });
 });

@@ -61,3 +61,19 @@ export const MODES: readonly Mode[] = [
 ];
 
 export const slicesOf = ({ sliced }: Mode): TestRandom | undefined => (sliced ? new TestRandom(99) : undefined);
+
+const STRING_OPCODES = new Set([0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf, 0x6c, 0x6d, 0x6e, 0x6f]);
+const PREFIXES = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0]);
+
+/** Whether an instruction is a string instruction with REP, which goes on at its own address. */
+export function isRepeat(bytes: Uint8Array): boolean {
+  let repeat = false;
+  for (const byte of bytes) {
+    if (byte === 0xf2 || byte === 0xf3) repeat = true;
+    else if (!PREFIXES.has(byte)) return repeat && STRING_OPCODES.has(byte);
+  }
+  return false;
+}
+
+/** Linear address of the instruction that comes next. */
+export const linearOf = ({ registers }: Machine): number => (registers.segmentBase('cs') + registers.get('eip')) >>> 0;

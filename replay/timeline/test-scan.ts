@@ -2,6 +2,7 @@
  * What a timeline must find, found by brute force: a machine goes through a window of a run one tick at a time, and everything that happens in each step is written down.
  */
 import type { Machine } from '../../engine/index.js';
+import { isRepeat, linearOf } from '../../engine/test-observed-guest.js';
 import { CONSOLE_SOURCES, type ConsoleSource } from './console-log.js';
 import { Playback, type TimelineEvents } from './playback.js';
 import type { StopCondition } from './stops.js';
@@ -32,20 +33,6 @@ export interface Step {
   readonly esp: number;
   readonly code: Uint8Array;
 }
-
-const STRING_OPCODES = new Set([0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf, 0x6c, 0x6d, 0x6e, 0x6f]);
-const PREFIXES = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0]);
-
-function isRepeat(bytes: Uint8Array): boolean {
-  let repeat = false;
-  for (const byte of bytes) {
-    if (byte === 0xf2 || byte === 0xf3) repeat = true;
-    else if (!PREFIXES.has(byte)) return repeat && STRING_OPCODES.has(byte);
-  }
-  return false;
-}
-
-const linearOf = ({ registers }: Machine): number => (registers.segmentBase('cs') + registers.get('eip')) >>> 0;
 
 function modeOf({ registers }: Machine): number[] {
   const mode = [registers.get('cr0') & 1, (registers.get('eflags') >>> 17) & 1, registers.codeBits, registers.privilege];
