@@ -104,8 +104,7 @@ export class Machine {
     checkConfig(config, memoryBytes, nsPerTick);
     const rom = config.boot.kind === 'bios' ? config.boot.rom : undefined;
     const romBytes = rom === undefined ? 0 : Math.ceil(rom.length / 4096) * 4096;
-    // Generated code reads up to 16 bytes from wherever an access begins.
-    const pages = Math.ceil((layout.FRAMES + memoryBytes + romBytes + 16) / 65536);
+    const pages = layout.memoryPages(memoryBytes + romBytes);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.physical = new PhysicalMemory(memory, memoryBytes, romBytes);
     this.physical.makeHole(VGA_GRAPHICS.first, VGA_GRAPHICS.bytes);
@@ -506,6 +505,20 @@ export class Machine {
   frameBytes(frame: number): Uint8Array {
     const at = this.physical.hostAddress(frame);
     return this.core.state.u8.subarray(at, at + 4096);
+  }
+  /**
+   * Adds the 32-bit words of a frame that have been written since they were last taken to a set of as many bits. One alone
+   * can ask for them.
+   */
+  takeWrittenWords(frame: number, into: Uint32Array): void {
+    this.physical.words.take(frame, into);
+  }
+  forgetWrittenWords(frame: number): void {
+    this.physical.words.forget(frame);
+  }
+  /** Linear pages in which instructions have been about to be executed since this was last asked, ascending. One alone can ask. */
+  takeExecutedPages(): Uint32Array {
+    return this.core.executedPages.take();
   }
   /** Tells which frames are written from now on; the first time also those that the loaders wrote. */
   trackFrames(): FrameTracker {

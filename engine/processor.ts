@@ -39,8 +39,7 @@ export class Processor {
   private deadlineTick = 0;
 
   constructor({ memoryBytes, tier, long = false }: ProcessorConfig) {
-    // Generated code reads up to 16 bytes from wherever an access begins.
-    const pages = Math.ceil((layout.FRAMES + memoryBytes + 16) / 65536);
+    const pages = layout.memoryPages(memoryBytes);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.physical = new PhysicalMemory(memory, memoryBytes, 0);
     this.ram = new Uint8Array(memory.buffer, layout.FRAMES, memoryBytes);

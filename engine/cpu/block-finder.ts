@@ -9,6 +9,7 @@ import type { Breakpoints } from './breakpoints.js';
 import { CodeCache } from './code-cache.js';
 import { CodeSegments } from './code-segments.js';
 import { GuestException } from './exceptions.js';
+import { ExecutedPages } from './executed-pages.js';
 import { JumpCache } from './jump-cache.js';
 import * as layout from './layout.js';
 import { MODE_SEGMENT_SHIFT, MODE_SEGMENT_UNCACHED, MODE_USER } from './mode.js';
@@ -17,6 +18,7 @@ import type { CpuState } from './state.js';
 export class BlockFinder {
   readonly code: CodeCache;
   readonly segments = new CodeSegments();
+  readonly executed: ExecutedPages;
   private readonly state: CpuState;
   private readonly jumps: JumpCache;
   /** How often blocks have become stale. */
@@ -31,6 +33,7 @@ export class BlockFinder {
   ) {
     this.state = mmu.state;
     this.jumps = new JumpCache(this.state);
+    this.executed = new ExecutedPages(this.state.memory);
     this.code = new CodeCache(
       this.state,
       mmu.physical,
@@ -55,6 +58,7 @@ export class BlockFinder {
     const { state } = this;
     const eip = state.eip;
     const linear = (state.codeBase + eip) >>> 0;
+    this.executed.mark(linear);
     const limit = state.codeLimit;
     if (eip > limit || state.get32(layout.EIP + 4) !== 0) return 0;
     const mode = state.get32(layout.MODE);

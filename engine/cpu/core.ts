@@ -30,6 +30,7 @@ import {
   resetDebugRegisters,
 } from './debug.js';
 import { GuestException, generalProtection, invalidOpcode, VECTOR } from './exceptions.js';
+import type { ExecutedPages } from './executed-pages.js';
 import type { Cpu, HostSemantics } from './host-instruction.js';
 import { acceptInterrupt, type RaiseResult, raise } from './interrupts.js';
 import * as layout from './layout.js';
@@ -173,6 +174,10 @@ export class Core implements Cpu, TickSource {
     this.run = instantiate(this.imports(map));
     this.runLong = long?.instantiate(this.imports(long.map));
     this.reset();
+  }
+
+  get executedPages(): ExecutedPages {
+    return this.blocks.executed;
   }
 
   /** What generated code made from a map calls. */
@@ -391,7 +396,9 @@ export class Core implements Cpu, TickSource {
     const { eip } = state;
     const { tick } = this;
     const { breakpoints } = this;
-    if (breakpoints.any && breakpoints.meets((state.segmentBase(layout.CS) + eip) >>> 0, tick, () => this.peekInstruction()?.mnemonic)) {
+    const linear = (state.segmentBase(layout.CS) + eip) >>> 0;
+    this.blocks.executed.mark(linear);
+    if (breakpoints.any && breakpoints.meets(linear, tick, () => this.peekInstruction()?.mnemonic)) {
       this.stopRequested = true;
       return 'ok';
     }

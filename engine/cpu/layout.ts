@@ -153,6 +153,8 @@ export const TIME_STAMP_BASE = region.take(8, 8);
 /** How many frames are RAM, and whether A20 is open: what the quick page walk must know of physical memory. */
 export const RAM_FRAMES = region.take(4);
 export const A20_OPEN = region.take(4);
+/** What leads from a host address of a frame, divided by 4, to the byte of its word (mmu/written-words.ts). */
+export const WRITTEN_WORDS_OFFSET = region.take(4);
 /** How many entries TLB_FILLED lists; more than it holds once it has overflowed. */
 export const TLB_FILLED_COUNT = region.take(4);
 
@@ -196,10 +198,19 @@ export const FRAMES_LIMIT = (3072 + 16) * 256;
 export const FRAME_FLAGS = DIGEST_BUFFER + DIGEST_BUFFER_BYTES;
 export const TABLE_USE = FRAME_FLAGS + FRAMES_LIMIT;
 
+/** By linear page: a byte (cpu/executed-pages.ts). */
+export const EXECUTED_PAGES = Math.ceil((TABLE_USE + FRAMES_LIMIT * 4) / 16) * 16;
+export const EXECUTED_PAGES_BYTES = 2 ** 20;
+
 /** Decoded records. */
 export const RECORD_BYTES = 24;
-export const RECORD_ARENA = TABLE_USE + FRAMES_LIMIT * 4;
+export const RECORD_ARENA = EXECUTED_PAGES + EXECUTED_PAGES_BYTES;
 export const RECORD_ARENA_BYTES = 24 * 1024 * 1024;
 const FIXED_END = RECORD_ARENA + RECORD_ARENA_BYTES;
 /** Storage of frames: RAM, then ROM. On a 64 KiB boundary. */
 export const FRAMES = Math.ceil(FIXED_END / 0x10000) * 0x10000;
+
+/** Behind the frames a byte for each word of them. Generated code reads up to 16 bytes from wherever an access begins. */
+export const writtenWordsAt = (frameBytes: number): number => FRAMES + frameBytes + 16;
+/** Size of a memory with so much storage for frames, in pages of WebAssembly. */
+export const memoryPages = (frameBytes: number): number => Math.ceil((writtenWordsAt(frameBytes) + frameBytes / 4) / 0x10000);

@@ -35,7 +35,7 @@ const NS_PER_TICK = 3;
 
 const SEEDS = Number(process.env.QUICK_SEEDS ?? 1500);
 
-const pages = Math.ceil((layout.FRAMES + RAM_BYTES) / 65536);
+const pages = layout.memoryPages(RAM_BYTES);
 
 function engineOf(definitions: readonly Definition[]) {
   const map = buildOpcodeMap(definitions, [8, 16, 32]);

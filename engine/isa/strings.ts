@@ -7,6 +7,7 @@
  */
 import * as layout from '../cpu/layout.js';
 import { EFLAG } from '../cpu/state.js';
+import { emitWrittenRun } from '../mmu/written-words.js';
 import type { AccessBits, Context } from '../translate/context.js';
 import { type Int, toI32, toI64, zeroExtended } from '../translate/int.js';
 import type { Label } from '../wasm/function-builder.js';
@@ -162,6 +163,7 @@ const bulkMove: Bulk = (c, limit, single) => {
   const usable = hostFrom.ne(0).and(hostTo.ne(0)).and(hostTo.sub(hostFrom).geU(bytes));
   c.f.brIf(usable.eqz(), single);
   c.f.copyMemory(hostTo, hostFrom, bytes);
+  emitWrittenRun(c.f, hostTo, bytes);
   finishBulk(c, limit, bytes, true);
 };
 
@@ -184,6 +186,7 @@ const bulkStore: Bulk = (c, limit, single) => {
   });
   // The rest, overlapping what is there: the pattern repeats with the size of an element.
   c.f.emit(store128(last, pattern));
+  emitWrittenRun(c.f, host, bytes);
   finishBulk(c, limit, bytes, false);
 };
 

@@ -39,7 +39,7 @@ interface Result {
   readonly global?: boolean;
 }
 
-const memory = new WebAssembly.Memory({ initial: Math.ceil((layout.FRAMES + RAM_BYTES) / 65536) });
+const memory = new WebAssembly.Memory({ initial: layout.memoryPages(RAM_BYTES) });
 const state = new CpuState(memory);
 const physical = new PhysicalMemory(memory, RAM_BYTES, 0);
 const paging = new Paging(state, physical);

@@ -15,6 +15,7 @@ import type { ModuleBuilder } from '../wasm/module-builder.js';
 import { I32, select, TYPE_I32 } from '../wasm/values.js';
 import { FRAME } from './physical-memory.js';
 import { TABLE_KIND } from './tlb.js';
+import { emitWritten } from './written-words.js';
 
 const ENTRY = { present: 1, writable: 2, user: 4, accessed: 32, dirty: 64, large: 128, global: 256 } as const;
 const ZERO = I32.of(0);
@@ -67,7 +68,7 @@ function buildStore(f: FunctionBuilder, walk: FunctionReference, slow: FunctionR
     // Frames with code, page tables or a first write since the digest have no write tag.
     f.if(load32(entry, 4).eq(linear.and(~0xfff)), () => {
       const host = f.let(linear.add(load32(entry, 8)));
-      const stores: readonly (readonly [number, Code])[] = [
+      const stores: readonly (readonly [1 | 2 | 4 | 8, Code])[] = [
         [4, store32(host, load32(ZERO, layout.SCRATCH))],
         [1, store8(host, load8U(ZERO, layout.SCRATCH))],
         [2, store16(host, load16U(ZERO, layout.SCRATCH))],
@@ -76,11 +77,13 @@ function buildStore(f: FunctionBuilder, walk: FunctionReference, slow: FunctionR
       for (const [size, code] of stores) {
         f.if(bytes.eq(size), () => {
           f.emit(code);
+          emitWritten(f, host, size);
           f.return();
         });
       }
       f.if(bytes.eq(16), () => {
         f.emit(store128(host, load128(ZERO, layout.SCRATCH)));
+        emitWritten(f, host, 16);
         f.return();
       });
     });

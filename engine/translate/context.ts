@@ -16,6 +16,7 @@ import type { FloatLibrary } from '../float/library.js';
 import type { Form, Operand, OperandSize } from '../isa/definition.js';
 import { operandBits } from '../isa/definition.js';
 import { ADDRESSING } from '../isa/record.js';
+import { emitWritten } from '../mmu/written-words.js';
 import type { Code } from '../wasm/bytes.js';
 import type { FunctionBuilder, FunctionReference, Local } from '../wasm/function-builder.js';
 import { load8U, load16U, load32, load64, load128, loadF64, store8, store16, store32, store64, store128 } from '../wasm/memory-access.js';
@@ -392,7 +393,7 @@ export abstract class Context {
     const entry = this.tlbEntry(at);
     this.f.if(
       this.lastPage(at, bits / 8).eq(load32(entry, 4)),
-      () => this.hostStore(at.add(load32(entry, 8)), bits, kept),
+      () => this.storeDirectly(this.let(at.add(load32(entry, 8))), bits, kept),
       () => {
         this.hostStore(I32.of(layout.SCRATCH), bits, kept);
         this.f.call(this.runtime.slowStore, at, bits / 8, this.token());
@@ -407,7 +408,11 @@ export abstract class Context {
     const entry = this.tlbEntry(at);
     this.f.if(
       this.lastPage(at, 16).eq(load32(entry, 4)),
-      () => this.f.emit(store128(at.add(load32(entry, 8)), kept)),
+      () => {
+        const host = this.let(at.add(load32(entry, 8)));
+        this.f.emit(store128(host, kept));
+        emitWritten(this.f, host, 16);
+      },
       () => {
         this.f.emit(store128(I32.of(0), kept, layout.SCRATCH));
         this.f.call(this.runtime.slowStore, at, 16, this.token());
@@ -462,13 +467,19 @@ export abstract class Context {
     const kept = this.let(value);
     this.f.if(
       target.host,
-      () => this.hostStore(target.host, bits, kept),
+      () => this.storeDirectly(target.host, bits, kept),
       () => {
         this.hostStore(I32.of(layout.SCRATCH), bits, kept);
         this.f.call(this.runtime.slowStore, target.linear, bits / 8, this.token());
         this.checkFault();
       },
     );
+  }
+
+  /** Into a frame. */
+  private storeDirectly(host: I32, bits: AccessBits, value: Int): void {
+    this.hostStore(host, bits, value);
+    emitWritten(this.f, host, (bits / 8) as 1 | 2 | 4 | 8);
   }
 
   private hostStore(address: I32, bits: AccessBits, value: Int): void {

@@ -5,6 +5,7 @@
  * Structure of `run`, outermost first: `dispatch` (loop) > `enter` (a block is to be entered at `next`) > `jump` (go to
  * an offset in CS) > `fault` > `following` (the next record) > one block per case.
  */
+import { emitExecuted } from '../cpu/executed-pages.js';
 import * as layout from '../cpu/layout.js';
 import { buildFloatLibrary } from '../float/library.js';
 import type { OpcodeMap } from '../isa/opcode-map.js';
@@ -176,6 +177,7 @@ function buildRun(f: FunctionBuilder, map: OpcodeMap, long: boolean, runtime: Ru
         () => {
           f.set(next, load32(slot, layout.JUMP_CACHE + 8));
           setCell(layout.CODE_PAGE_EIP, target.get().sub(linear.and(0xfff)));
+          emitExecuted(f, linear);
         },
         () => {
           f.set(next, f.callValue(runtime.resolve, TYPE_I32, target.get()));

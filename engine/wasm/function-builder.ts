@@ -211,6 +211,10 @@ export class FunctionBuilder {
     this.emit([to.code, from.code, length.code, 0xfc, 10, 0, 0]);
   }
 
+  fillMemory(to: I32, byte: I32, length: I32): void {
+    this.emit([to.code, byte.code, length.code, 0xfc, 11, 0]);
+  }
+
   /** The function body as the code section wants it, size included. */
   finish(): Uint8Array {
     if (this.depth !== 0) throw new Error('a block is still open');

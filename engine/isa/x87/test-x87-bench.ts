@@ -16,7 +16,7 @@ const FLAT_CODE: SegmentCache = { selector: 0x08, base: 0, limit: 0xffff_ffff, a
 const FLAT_DATA: SegmentCache = { selector: 0x10, base: 0, limit: 0xffff_ffff, attributes: 0xc093 };
 
 const map = buildOpcodeMap(X87, [8, 16, 32]);
-const pages = Math.ceil((layout.FRAMES + RAM_BYTES) / 65536);
+const pages = layout.memoryPages(RAM_BYTES);
 const module = new WebAssembly.Module(withMemoryPages(buildInterpreter(map, () => {}).bytes, pages));
 
 export class X87Bench {
