@@ -11,6 +11,7 @@ import { type Checkpoint, Checkpoints } from './checkpoints.js';
 import { ConsoleLog, type ConsoleSource } from './console-log.js';
 import { Observer } from './observer.js';
 import { Playback, type TimelineEvents } from './playback.js';
+import { type DigestEvents, RecordedDigests } from './recorded-digests.js';
 import { Turn } from './turn.js';
 
 export interface HistoryOptions {
@@ -40,6 +41,7 @@ export class History {
   readonly observer: Observer;
   private readonly playback: Playback;
   private readonly tracker: FrameTracker;
+  private readonly digests: RecordedDigests;
   private readonly limitBytes: number;
   private spacingTicks: number;
   /** Tick of the checkpoint that `dirty` counts from. */
@@ -56,10 +58,11 @@ export class History {
   /** The machine is fresh, and the one that the trace describes. Takes over `machine.onInterrupt`. */
   constructor(
     readonly machine: Machine,
-    events: TimelineEvents,
+    events: TimelineEvents & DigestEvents,
     options: HistoryOptions = {},
   ) {
     this.playback = new Playback(machine, events);
+    this.digests = new RecordedDigests(events);
     this.observer = new Observer(machine, this.playback.endTick);
     this.observer.stopAt = (tick) => this.playback.stopAt(tick);
     this.playback.onInterrupt = (tick, vector) => this.observer.interrupt(tick, vector);
@@ -92,6 +95,8 @@ export class History {
       this.advanceOnce(target);
       if (turn.isDue && (await turn.pass(() => options.onProgress?.(this.tick, target)))) options.signal?.throwIfAborted();
     }
+    // Where it has differed it stands, perhaps: nobody can want to be there.
+    this.digests.compare(this.machine);
   }
 
   /** Makes sure that the run has been gone through up to a tick. @returns false if the signal came first */
@@ -125,6 +130,7 @@ export class History {
     // Half of the memory is for what is found out anew.
     this.checkpoints.adopt(file, file.checkpoints(), this.limitBytes / 2);
     this.exploredTick = Math.min(exploredTick, this.endTick);
+    this.digests.passOver(this.exploredTick);
     this.spacingTicks = Math.max(this.spacingTicks, spacingTicks);
   }
 
@@ -204,18 +210,22 @@ export class History {
    * One stretch forward: to the target, or to where a checkpoint stands or is to stand.
    * @param staying the target is a place to look at: passing checkpoints are wanted on the way to it
    * @returns false when the machine was stopped on the way
+   * @throws DivergenceError
    */
   advanceOnce(target: number, staying = true): boolean {
-    const { checkpoints, spacingTicks, tick } = this;
+    const { checkpoints, digests, machine, spacingTicks, tick } = this;
+    // Whoever goes on from where it has differed hears of it again.
+    digests.compare(machine);
     const known = checkpoints.all[checkpoints.indexAt(tick) + 1]?.tick ?? Number.POSITIVE_INFINITY;
     const lasting = (Math.floor(tick / spacingTicks) + 1) * spacingTicks;
     const distance = staying ? LADDER_TICKS.find((ticks) => target - ticks > tick) : undefined;
     const rung = distance === undefined ? Number.POSITIVE_INFINITY : target - distance;
-    const next = Math.min(target, known, lasting, rung, tick + SLICE_TICKS);
+    const next = Math.min(target, known, lasting, rung, digests.nextTick, tick + SLICE_TICKS);
     const isNew = next !== known && (next === lasting || next === rung) && next < this.endTick;
     this.observer.begin();
     // The last step to a checkpoint is by itself, to know whether it ends within a REP.
     const arrived = (!isNew || next - 1 <= tick || this.playback.advanceTo(next - 1)) && this.playback.advanceTo(next, isNew);
+    digests.compare(machine);
     this.exploredTick = Math.max(this.exploredTick, this.tick);
     if (!arrived) return false;
     if (next === known) {

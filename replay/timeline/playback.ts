@@ -13,8 +13,12 @@ import { firstAtOrAfter } from '../sorted.js';
 /** The machine does not do what the trace says. */
 export class DivergenceError extends Error {
   override readonly name = 'DivergenceError';
-  constructor(readonly divergence: Divergence) {
-    super(describeDivergence(divergence));
+  /** @param agreedTick up to there digests have agreed: the difference may have come anywhere behind it */
+  constructor(
+    readonly divergence: Divergence,
+    readonly agreedTick?: number,
+  ) {
+    super(`${describeDivergence(divergence)}${agreedTick === undefined ? '' : `; up to tick ${agreedTick} it agrees`}`);
   }
 }
 
