@@ -1,7 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test, vi } from 'vitest';
 import { openTraceFile } from '../../traces/index.js';
+import { tamperedTrace } from '../timeline/test-tampered.js';
 import { openTimeline, type Timeline } from '../timeline/timeline.js';
 import { runCommandLine } from './program.js';
 import { debugAtPrompt, type PromptStreams } from './prompt.js';
@@ -49,6 +53,18 @@ test('a wrong command is the last one', async () => {
     stdout: 'stop 1: console /a;b/\n',
     stderr: '',
   });
+});
+
+test('a trace that is not replayed as recorded has a status of its own', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'replay86-prompt-'));
+  try {
+    const { path } = tamperedTrace('rom', 'end digest', folder);
+    const { status, stdout, stderr } = await run(path, '--command', 'goto end; where');
+    expect([status, stdout]).toEqual([4, '']);
+    expect(stderr).toMatch(/^replay86: diverged at tick 117748: digest: expected \w{16}, found \w{16}; up to tick 65536 it agrees\n$/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('what cannot be asked for is said in one line', async () => {

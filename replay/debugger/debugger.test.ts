@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { disassemble } from '../../properties/assembler/disassemble.js';
-import { DivergenceError } from '../timeline/playback.js';
+import { tamperedTrace } from '../timeline/test-tampered.js';
 import { DebuggerUnderTest, elfWithSymbols } from './test-debugger.js';
 
 /** Names for places of the guest in timer.trace. */
@@ -351,17 +351,27 @@ test('the signal interrupts: forwards one stays where one has come to, backwards
   expect(prompt.timeline.tick).toBeGreaterThanOrEqual(3_000_000);
 });
 
-test('a replay that differs is said in one line; one stays where one was', async () => {
-  const prompt = await timer('goto 300349');
-  vi.spyOn(prompt.timeline, 'continue').mockImplementation(async () => {
-    await prompt.timeline.seek(400_000);
-    throw new DivergenceError({ tick: 400_000, what: 'interrupt', expected: 'none', found: 'vector 32 at tick 400000' });
-  });
-  expect(await prompt.run('continue')).toEqual([
-    'error: diverged at tick 400000: interrupt: expected none, found vector 32 at tick 400000',
-  ]);
-  expect(prompt.outcome).toBe('diverged');
-  expect(prompt.timeline.tick).toBe(300_349);
+test('a replay that differs is said in one line; one stays where one was, and what is before can be used', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'replay86-debugger-'));
+  try {
+    const { path, recorded, stored } = tamperedTrace('timer', 'digest', folder);
+    const prompt = new DebuggerUnderTest(path, disassemble);
+    const digests = `expected ${stored.toString(16).padStart(16, '0')}, found ${recorded.toString(16).padStart(16, '0')}`;
+    const difference = `error: diverged at tick 131072: digest: ${digests}; up to tick 65536 it agrees`;
+    const here = 'tick 100,047  0.005186143 s  0008:00100125  cmp dword ptr [0x100280], 0x3A';
+    await prompt.run('goto 100047');
+    for (const line of ['continue', 'goto end', 'step 100000', 'writes 0x100280', 'calls 0x100284']) {
+      expect(await prompt.run(line), line).toEqual([difference]);
+      expect(prompt.outcome).toBe('diverged');
+      expect(prompt.timeline.tick, line).toBe(100_047);
+    }
+    await expectDialogue(prompt, [['where', here]]);
+    expect((await prompt.run('last-write esp-4'))[0]).toMatch(/^0x/);
+    expect((await prompt.run('rcontinue'))[0]).toBe('the beginning of the recording');
+    expect(prompt.outcome).toBe('done');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('a diversion is a trace of its own, with the changes in it', async () => {

@@ -21,9 +21,15 @@ interface Request {
 
 /** Where the answer should be. */
 const DEFECT = 'Eff';
+const MONITOR = 'qRcmd,';
 /** Packets that may take so long that gdb gives up waiting. */
-const LONG_ONES = /^(?:qRcmd,|qSearch:|qCRC:)/;
-const LONG_NAME_BYTES = 8;
+const LONG_ONES = [MONITOR, 'qSearch:', 'qCRC:'];
+/**
+ * Ctrl-C in a monitor command is for gdb alone: it is not told to us, and gdb itself notices it only when something comes. So
+ * something does: console output without any text.
+ */
+const NO_OUTPUT = 'O';
+const NO_OUTPUT_PERIOD_MS = 200;
 const ACK = Uint8Array.of(0x2b);
 const NAK = Uint8Array.of(0x2d);
 /** Characters of console output in a packet. */
@@ -89,10 +95,10 @@ export class Connection {
     });
   }
 
-  /** Ctrl-C in a monitor command, or a timeout, makes gdb forget it, without a word: the next packet shows that it wants no answer. */
+  /** Ctrl-C, or a timeout, makes gdb forget them, without a word: the next packet shows that it wants no answer any more. */
   private abandonLongOnes(): void {
     for (const request of this.unanswered) {
-      if (!LONG_ONES.test(Buffer.from(request.payload.subarray(0, LONG_NAME_BYTES)).toString('latin1'))) continue;
+      if (!LONG_ONES.some((name) => beginsWith(request.payload, name))) continue;
       request.isAbandoned = true;
       request.abort.abort();
     }
@@ -106,16 +112,25 @@ export class Connection {
     if (!this.open || request.isAbandoned) return;
     const { payload, abort } = request;
     let reply: Reply;
+    const showAlive = beginsWith(payload, MONITOR)
+      ? setInterval(() => request.isAbandoned || this.sayNothing(), NO_OUTPUT_PERIOD_MS)
+      : undefined;
     try {
       reply = await this.stub.handle(payload, { signal: abort.signal, print: (text) => request.isAbandoned || this.print(text) });
     } catch (error) {
       this.onDefect(error);
       reply = { data: DEFECT };
+    } finally {
+      clearInterval(showAlive);
     }
     if (!this.open || request.isAbandoned) return;
     if (reply.data !== undefined) this.send(reply.data);
     if (reply.stopAcknowledging === true) this.acknowledging = false;
     if (reply.hangUp === true) this.link.close();
+  }
+
+  private sayNothing(): void {
+    if (this.open) this.send(NO_OUTPUT);
   }
 
   private print(text: string): void {
@@ -128,3 +143,6 @@ export class Connection {
     this.link.write(this.lastSent);
   }
 }
+
+const beginsWith = (payload: Uint8Array, name: string): boolean =>
+  Buffer.from(payload.subarray(0, name.length)).toString('latin1') === name;

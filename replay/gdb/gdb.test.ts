@@ -248,6 +248,29 @@ describe('gdb', () => {
     }
   });
 
+  it('gives up a monitor command on Ctrl-C, and goes on', async () => {
+    const stub = stubFor(corpusTrace('timer'));
+    const gdb = requireTool('gdb');
+    const server = await serveOnPort(stub, 0, () => {});
+    const handle = stub.handle.bind(stub);
+    stub.handle = async (payload, exchange) => {
+      if (Buffer.from(payload).toString('latin1') === `qRcmd,${Buffer.from('goto end').toString('hex')}`) {
+        running.interrupt();
+        // It goes on until gdb shows that it does not wait any more.
+        await new Promise((resolve) => exchange.signal.addEventListener('abort', resolve));
+      }
+      return handle(payload, exchange);
+    };
+    const commands = [`target remote 127.0.0.1:${server.port}`, 'stepi', 'monitor goto end', 'print $tick', 'stepi', 'print $tick'];
+    const running = startGdb(gdb, ['-q', '-nx'], [...commands, 'monitor when', 'quit', ''].join('\n'));
+    const text = await running.output;
+    server.close();
+    expect(text).toMatch(/^(?:\(gdb\) )*Quit$/m);
+    expect(text).toContain('$1 = 1\n');
+    expect(text).toContain('$2 = 2\n');
+    expect(text).toContain('tick 2 of 521607');
+  });
+
   it('starts the command on a pipe', async () => {
     requireTool('gdb');
     const text = await batch([`target remote | ${COMMAND.join(' ')} debug --stdio ${corpusTrace('rom')}`, 'stepi', 'print $tick', 'kill'])

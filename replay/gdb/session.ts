@@ -60,8 +60,6 @@ export class Session {
   readonly marks: number[] = [];
   /** The width of code that gdb has been told of. */
   describedBits: 16 | 32 | undefined;
-  /** Where the replay was found to differ from the recording. */
-  divergence: DivergenceError | undefined;
   diversion: Diversion | undefined;
   private readonly recorded: TimelineTarget;
   /** To be said as soon as gdb listens. */
@@ -112,22 +110,18 @@ export class Session {
   /** @returns the stop reply */
   async resume({ motion, within }: Resumption, { signal, print }: Resuming): Promise<string> {
     this.printNotices(print);
+    const startTick = this.timeline.tick;
     let stop: Stop;
     try {
       stop = within === undefined ? await this.move(motion, { signal }) : await this.stepWithin(within, signal);
     } catch (error) {
       if (!(error instanceof DivergenceError)) throw error;
-      print(`replay86: ${this.diverged(error)}\n`);
+      print(`replay86: ${error.message}\n`);
+      await this.timeline.seek(startTick);
       stop = { kind: 'stepped' };
     }
     this.tellMode(print);
     return this.stopReply(stop);
-  }
-
-  /** Notes where the replay differs from the recording. @returns what to say of it */
-  diverged(error: DivergenceError): string {
-    this.divergence = error;
-    return error.message;
   }
 
   private move(motion: Motion, options: TravelOptions): Promise<Stop> {
@@ -167,13 +161,23 @@ export class Session {
     print(`replay86: the guest is in ${codeBits}-bit code now: "unset tdesc filename" makes gdb disassemble it as such\n`);
   }
 
-  /** Leaves a diversion, too. Interrupted, everything stays as gdb knows it. @returns whether it was not */
+  /**
+   * Leaves a diversion, too. Interrupted, everything stays as gdb knows it.
+   * @returns whether it was not
+   * @throws DivergenceError and stays where it was
+   */
   async goTo(tick: number, options: TravelOptions = {}): Promise<boolean> {
     const startTick = this.timeline.tick;
     try {
       await this.timeline.seek(tick, options);
     } catch (error) {
-      if (options.signal?.aborted !== true) throw error;
+      if (options.signal?.aborted !== true) {
+        await this.timeline.seek(startTick);
+        throw error;
+      }
+    }
+    // Even if it has just come there: whoever interrupts does not expect it to have moved.
+    if (options.signal?.aborted === true) {
       await this.timeline.seek(startTick);
       return false;
     }

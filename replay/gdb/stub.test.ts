@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { openTraceFile } from '../../traces/index.js';
 import { replay } from '../replay.js';
-import { DivergenceError } from '../timeline/playback.js';
+import { tamperedTrace } from '../timeline/test-tampered.js';
 import { REGISTERS } from './registers.js';
 import { consoleText, corpusTrace, isConsole, packetOf, stubFor, TestClient } from './test-client.js';
 
@@ -368,17 +368,58 @@ describe('monitor', () => {
     expect(await tick()).toBe(0);
   });
 
-  it('stays where it is when it is interrupted', async () => {
+  it.each(['goto end', 'restart 1', `writes ${PUSHED}`, 'divergence'])(
+    '%s ends at once on Ctrl-C, and leaves everything as it was',
+    async (line) => {
+      open('timer');
+      await goTo(1000);
+      await client.monitor('checkpoint');
+      await goTo(450_000);
+      const { history } = client.stub.session.timeline;
+      const before = [await client.ask('?'), await client.ask('g')];
+      const advanceOnce = history.advanceOnce.bind(history);
+      let advances = 0;
+      history.advanceOnce = (target, staying) => {
+        advances++;
+        client.connection.received(Uint8Array.of(3));
+        // Long enough for the host to get a turn; and only a part of the way.
+        const startMs = performance.now();
+        while (performance.now() - startMs < 60);
+        history.advanceOnce = advanceOnce;
+        return advanceOnce(Math.min(target, history.tick + 100), staying);
+      };
+      expect(await client.monitor(line)).toMatch(/^interrupted(?:: [^\n]*)?\n$/);
+      expect(advances).toBe(1);
+      expect([await client.ask('?'), await client.ask('g')]).toEqual(before);
+      expect(await client.monitor('when')).toMatch(/^tick 450000 of/);
+      expect(client.defects).toEqual([]);
+    },
+  );
+
+  it('does not stay where it has come to in the moment it was interrupted', async () => {
     await goTo(1000);
     const { timeline } = client.stub.session;
     const seek = timeline.seek.bind(timeline);
-    timeline.seek = async (_to, options) => {
+    timeline.seek = async (to) => {
       timeline.seek = seek;
-      await seek(2000);
+      await seek(to);
       client.connection.received(Uint8Array.of(3));
-      options?.signal?.throwIfAborted();
     };
-    expect(await client.monitor('goto end')).toMatch(/^interrupted: tick 1000 of/);
+    expect(await client.monitor('goto end')).toMatch(/^interrupted: tick 1000 of [^\n]*\n$/);
+  });
+
+  it('keeps gdb awake', async () => {
+    const { timeline } = client.stub.session;
+    const seek = timeline.seek.bind(timeline);
+    timeline.seek = async (to) => {
+      timeline.seek = seek;
+      await vi.waitUntil(() => client.wire.includes('$O#4f'), { timeout: 10_000, interval: 5 });
+      await seek(to);
+    };
+    await goTo(1000);
+    client.wire = '';
+    await client.monitor('when');
+    expect(client.wire).not.toContain('$O#4f');
   });
 
   it('is forgotten when gdb has forgotten it', async () => {
@@ -425,7 +466,8 @@ describe('monitor', () => {
     expect(interrupts).toContain('tick 250480 (-49520)  vector 0x20\n');
     expect(interrupts).toContain('tick 300347 (+347)  vector 0x20\n');
     expect(interrupts).toContain('55 of 59 interrupts before tick 300000');
-    expect(await client.monitor('divergence')).toBe('none met, in a recording of 521607 ticks\n');
+    expect(await client.monitor('divergence')).toBe('none in a recording of 521607 ticks\n');
+    expect(await tick()).toBe(300_000);
     expect(await client.monitor('save-trace a.trace')).toBe('written to a.trace\n');
     for (const name of ['when', 'goto', 'writes', 'fork', 'save-trace']) expect(await client.monitor('help')).toContain(`\n${name}`.trim());
     expect(await client.monitor('')).toBe(await client.monitor('help'));
@@ -433,18 +475,35 @@ describe('monitor', () => {
 });
 
 describe('what goes wrong', () => {
-  it('a replay that differs from the recording is told', async () => {
-    open('timer');
-    const { timeline } = client.stub.session;
-    const error = new DivergenceError({ tick: 7, what: 'interrupt', expected: 'none', found: 'vector 32 at tick 7' });
-    timeline.forward = () => Promise.reject(error);
-    const [told, stop] = await client.askAll('c');
-    expect(consoleText(told ?? '')).toBe(`replay86: ${error.message}\n`);
-    expect(stop).toMatch(/^T05thread/);
-    timeline.seek = () => Promise.reject(error);
-    expect(await client.monitor('goto 100')).toBe(`${error.message}\n`);
-    expect(await client.monitor('divergence')).toBe(`${error.message}\n`);
-    expect(client.defects).toEqual([]);
+  it('a replay that differs from the recording is told in a line, wherever it is met, and all before it can be used', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'replay86-gdb-diverged-'));
+    try {
+      const { path, tick: tamperedTick, recorded, stored } = tamperedTrace('timer', 'digest', folder);
+      const difference = `diverged at tick ${tamperedTick}: digest: expected ${stored.toString(16).padStart(16, '0')}, found ${recorded.toString(16).padStart(16, '0')}; up to tick 65536 it agrees`;
+      client = new TestClient(stubFor(path));
+      await goTo(100_000);
+      const reply = await client.ask('?');
+      for (const packet of ['c', 'vCont;c', 'vCont;r0,ffffffff:1']) {
+        const [told = '', ...stop] = await client.askAll(packet);
+        expect(consoleText(told)).toBe(`replay86: ${difference}\n`);
+        expect(stop).toEqual([reply]);
+        expect(await tick()).toBe(100_000);
+      }
+      for (const line of ['goto end', `goto ${tamperedTick}`, 'divergence']) {
+        expect(await client.monitor(line)).toBe(`${difference}\n`);
+        expect(await tick()).toBe(100_000);
+      }
+      await goTo(tamperedTick - 1);
+      expect((await client.askAll('s')).map((text) => (isConsole(text) ? consoleText(text) : text))[0]).toBe(`replay86: ${difference}\n`);
+      expect(await tick()).toBe(tamperedTick - 1);
+      expect(await client.ask('bs')).toMatch(/^T05thread/);
+      await client.ask(`Z2,${PUSHED.toString(16)},4`);
+      expect(await client.ask('bc')).toMatch(/^T05watch/);
+      expect(await client.monitor('writes 0x8fffc')).toMatch(/^tick \d+/);
+      expect(client.defects).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('a defect is reported, and the connection goes on', async () => {
