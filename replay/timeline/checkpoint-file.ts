@@ -10,14 +10,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { MachineState } from '../../engine/index.js';
+import { type MachineState, WRITTEN_SET_LENGTH } from '../../engine/index.js';
 import { crc32 } from '../../traces/crc32.js';
 import type { PlainValue } from '../../traces/index.js';
 import { decodeMessage, encodeMessage } from '../../traces/message.js';
 import type { Checkpoint, Checkpoints } from './checkpoints.js';
+import { Footprint } from './footprint.js';
 import { PAGE_BYTES, type PageSource } from './page-store.js';
 
-const MAGIC = Buffer.from('R86CKPT\x01', 'latin1');
+const MAGIC = Buffer.from('R86CKPT\x02', 'latin1');
 const HEAD_BYTES = 32;
 const LIMITS = { indexBytes: 2 ** 28, pages: 2 ** 22, stateBytes: 2 ** 24 } as const;
 
@@ -43,8 +44,8 @@ export interface StoredCheckpoint {
   readonly tick: number;
   readonly inputCount: number;
   readonly midRepeat: boolean;
-  readonly frames: Uint32Array;
-  /** Of each frame: index of a page in the file, -1 for one of zeros. */
+  readonly footprint: Footprint;
+  /** Of each frame written: index of a page in the file, -1 for one of zeros. */
   readonly pages: Int32Array;
   readState(): MachineState;
 }
@@ -78,6 +79,9 @@ interface Index {
   readonly midRepeats: Uint32Array;
   readonly frameCounts: Uint32Array;
   readonly frames: Uint32Array;
+  readonly writtenWords: Uint32Array;
+  readonly executedCounts: Uint32Array;
+  readonly executed: Uint32Array;
   readonly pages: Int32Array;
   readonly pageChecksums: Uint32Array;
   readonly stateLengths: Uint32Array;
@@ -103,15 +107,27 @@ function decodeIndex(raw: Uint8Array): Index {
     midRepeats: words(map.midRepeats),
     frameCounts: words(map.frameCounts),
     frames: words(map.frames),
+    writtenWords: words(map.writtenWords),
+    executedCounts: words(map.executedCounts),
+    executed: words(map.executed),
     pages: new Int32Array(pages.buffer),
     pageChecksums: words(map.pageChecksums),
     stateLengths: words(map.stateLengths),
     stateChecksums: words(map.stateChecksums),
   };
   const count = index.ticks.length;
-  for (const column of [index.inputCounts, index.midRepeats, index.frameCounts, index.stateLengths, index.stateChecksums])
+  for (const column of [
+    index.inputCounts,
+    index.midRepeats,
+    index.frameCounts,
+    index.executedCounts,
+    index.stateLengths,
+    index.stateChecksums,
+  ])
     need(column.length === count);
-  need(index.frames.length === index.pages.length && index.frameCounts.reduce((sum, frames) => sum + frames, 0) === index.frames.length);
+  const sumOf = (counts: Uint32Array): number => counts.reduce((sum, each) => sum + each, 0);
+  need(sumOf(index.frameCounts) === index.frames.length && sumOf(index.executedCounts) === index.executed.length);
+  need(index.frames.length === index.pages.length && index.frames.length * WRITTEN_SET_LENGTH === index.writtenWords.length);
   need(index.pages.every((page) => page >= -1 && page < index.pageChecksums.length));
   need(index.ticks.every((tick, at) => Number.isSafeInteger(tick) && tick > (index.ticks[at - 1] ?? -1)));
   return index;
@@ -167,17 +183,19 @@ export class CheckpointFile implements PageSource {
   /** All that are in it, ascending. */
   checkpoints(): StoredCheckpoint[] {
     const { index } = this;
-    let at = 0;
+    let [at, executedAt] = [0, 0];
     return Array.from(index.ticks, (tick, number) => {
-      const end = at + (index.frameCounts[number] as number);
-      const [frames, pages] = [index.frames.slice(at, end), index.pages.slice(at, end)];
+      const [start, end] = [at, at + (index.frameCounts[number] as number)];
+      const executed = index.executed.subarray(executedAt, executedAt + (index.executedCounts[number] as number));
+      const words = index.writtenWords.subarray(start * WRITTEN_SET_LENGTH, end * WRITTEN_SET_LENGTH);
       at = end;
+      executedAt += executed.length;
       return {
         tick,
         inputCount: index.inputCounts[number] as number,
         midRepeat: index.midRepeats[number] === 1,
-        frames,
-        pages,
+        footprint: new Footprint(index.frames.subarray(start, end), words, executed),
+        pages: index.pages.subarray(start, end),
         readState: () => this.readState(number),
       };
     });
@@ -263,7 +281,7 @@ export function writeCheckpointFile(path: string, identity: RunIdentity, explora
   const pageList = new PageList();
   const all = checkpoints.all.filter(({ tick }) => tick > 0);
   const pagesOf = (checkpoint: Checkpoint): number[] =>
-    Array.from(checkpoint.frames, (frame) => {
+    Array.from(checkpoint.footprint.frames, (frame) => {
       const bytes = checkpoints.stored(frame, checkpoint.tick);
       return bytes === undefined ? -1 : pageList.add(bytes);
     });
@@ -273,6 +291,7 @@ export function writeCheckpointFile(path: string, identity: RunIdentity, explora
   );
   const { trace, engineVersion } = identity;
   const column = (values: Iterable<number>): Uint8Array => bytesOf(Uint32Array.from(values));
+  const joined = (parts: readonly Uint32Array[]): Uint8Array => Buffer.concat(parts.map(bytesOf));
   const raw = encodeMessage({
     trace,
     engineVersion,
@@ -280,8 +299,11 @@ export function writeCheckpointFile(path: string, identity: RunIdentity, explora
     ticks: bytesOf(Float64Array.from(all, ({ tick }) => tick)),
     inputCounts: column(all.map(({ inputCount }) => inputCount)),
     midRepeats: column(all.map(({ midRepeat }) => (midRepeat ? 1 : 0))),
-    frameCounts: column(all.map(({ frames }) => frames.length)),
-    frames: column(all.flatMap(({ frames }) => [...frames])),
+    frameCounts: column(all.map(({ footprint }) => footprint.frames.length)),
+    frames: joined(all.map(({ footprint }) => footprint.frames)),
+    writtenWords: joined(all.map(({ footprint }) => footprint.words)),
+    executedCounts: column(all.map(({ footprint }) => footprint.pages.length)),
+    executed: joined(all.map(({ footprint }) => footprint.pages)),
     pages: bytesOf(Int32Array.from(pages.flat())),
     pageChecksums: column(pageList.checksums),
     stateLengths: column(states.map(({ length }) => length)),

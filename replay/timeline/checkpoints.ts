@@ -8,6 +8,7 @@
 import type { MachineState } from '../../engine/index.js';
 import { lastAtOrBefore } from '../sorted.js';
 import type { StoredCheckpoint } from './checkpoint-file.js';
+import type { Footprint } from './footprint.js';
 import { type PageId, type PageSource, PageStore, ZERO_PAGE } from './page-store.js';
 
 export interface Checkpoint {
@@ -18,8 +19,8 @@ export interface Checkpoint {
   readonly inputCount: number;
   /** The tick before was an iteration of a REP that goes on. */
   readonly midRepeat: boolean;
-  /** Frames that may have been written since the checkpoint before, ascending. */
-  readonly frames: Uint32Array;
+  /** What was done since the checkpoint before. */
+  readonly footprint: Footprint;
 }
 
 class Entry implements Checkpoint {
@@ -30,7 +31,7 @@ class Entry implements Checkpoint {
   /** @param readState for one that is in a file: its state is read when it is wanted, and not kept */
   constructor(
     point: Pick<Checkpoint, 'tick' | 'inputCount' | 'midRepeat'>,
-    public frames: Uint32Array,
+    public footprint: Footprint,
     private readonly readState: () => MachineState,
     readonly inMemory: boolean,
   ) {
@@ -55,6 +56,7 @@ const STATE_BYTES = 16 * 1024;
 export class Checkpoints {
   private readonly list: Entry[] = [];
   private statesInMemory = 0;
+  private footprintBytes = 0;
   private readonly versions = new Map<number, Version[]>();
   private readonly pages = new PageStore();
 
@@ -62,7 +64,7 @@ export class Checkpoints {
     return this.list;
   }
   get usedBytes(): number {
-    return this.pages.usedBytes + this.statesInMemory * STATE_BYTES;
+    return this.pages.usedBytes + this.footprintBytes + this.statesInMemory * STATE_BYTES;
   }
 
   /** Position of the last checkpoint at or before a tick; -1 for none. */
@@ -70,16 +72,12 @@ export class Checkpoints {
     return lastAtOrBefore(this.list, tick);
   }
 
-  /**
-   * Adds a checkpoint, at the end or between others.
-   * @param frames written since the checkpoint before it
-   */
-  add(point: Omit<Checkpoint, 'frames'>, frames: Iterable<number>, read: (frame: number) => Uint8Array): Checkpoint {
-    const { tick } = point;
+  /** Adds a checkpoint, at the end or between others. */
+  add(point: Checkpoint, read: (frame: number) => Uint8Array): void {
+    const { tick, footprint } = point;
     const index = this.indexAt(tick);
     if (this.list[index]?.tick === tick) throw new Error(`there is a checkpoint at tick ${tick}`);
-    const sorted = Uint32Array.from(frames).sort();
-    for (const frame of sorted) {
+    for (const frame of footprint.frames) {
       const version = { tick, page: this.pages.add(read(frame)) };
       const versions = this.versions.get(frame);
       if (versions === undefined) this.versions.set(frame, [version]);
@@ -87,10 +85,9 @@ export class Checkpoints {
       else versions.splice(lastAtOrBefore(versions, tick) + 1, 0, version);
     }
     const { state } = point;
-    const checkpoint = new Entry(point, sorted, () => state, true);
-    this.list.splice(index + 1, 0, checkpoint);
+    this.list.splice(index + 1, 0, new Entry(point, footprint, () => state, true));
     this.statesInMemory++;
-    return checkpoint;
+    this.footprintBytes += footprint.usedBytes;
   }
 
   /**
@@ -100,14 +97,15 @@ export class Checkpoints {
   adopt(file: PageSource, stored: readonly StoredCheckpoint[], copyLimitBytes: number): void {
     this.pages.attach(file);
     this.pages.copyLimitBytes = copyLimitBytes;
-    for (const { frames, pages, readState, ...point } of stored) {
-      frames.forEach((frame, index) => {
+    for (const { footprint, pages, readState, ...point } of stored) {
+      footprint.frames.forEach((frame, index) => {
         const page = pages[index] as number;
         const versions = this.versions.get(frame) ?? [];
         if (versions.length === 0) this.versions.set(frame, versions);
         versions.push({ tick: point.tick, page: page < 0 ? ZERO_PAGE : this.pages.inFile(page) });
       });
-      this.list.push(new Entry(point, frames, readState, false));
+      this.list.push(new Entry(point, footprint, readState, false));
+      this.footprintBytes += footprint.usedBytes;
     }
   }
 
@@ -128,6 +126,7 @@ export class Checkpoints {
     }
     this.list.length = 1;
     this.statesInMemory = 1;
+    this.footprintBytes = this.list[0]?.footprint.usedBytes ?? 0;
   }
 
   /** Drops a checkpoint; what was written before it counts to the next one from now on. */
@@ -135,27 +134,20 @@ export class Checkpoints {
     const removed = this.list[index] as Entry;
     const next = this.list[index + 1];
     if (index === 0 || next === undefined) throw new Error('the first and the last checkpoint stay');
-    const merged: number[] = [];
-    for (const frame of removed.frames) {
+    for (const frame of removed.footprint.frames) {
       const versions = this.versions.get(frame) as Version[];
       const at = lastAtOrBefore(versions, removed.tick);
       const version = versions[at] as Version;
       if (versions[at + 1]?.tick === next.tick) {
         versions.splice(at, 1);
         this.pages.drop(version.page);
-      } else {
-        version.tick = next.tick;
-        merged.push(frame);
-      }
+      } else version.tick = next.tick;
     }
     this.list.splice(index, 1);
     if (removed.inMemory) this.statesInMemory--;
-    if (merged.length > 0) {
-      const frames = new Uint32Array(next.frames.length + merged.length);
-      frames.set(next.frames);
-      frames.set(merged, next.frames.length);
-      next.frames = frames.sort();
-    }
+    this.footprintBytes -= removed.footprint.usedBytes + next.footprint.usedBytes;
+    next.footprint = removed.footprint.with(next.footprint);
+    this.footprintBytes += next.footprint.usedBytes;
   }
 
   /** Contents of a frame at a checkpoint. */
@@ -175,7 +167,7 @@ export class Checkpoints {
     const frames = new Set<number>();
     const last = this.indexAt(Math.max(tick, other));
     for (let index = this.indexAt(Math.min(tick, other)) + 1; index <= last; index++) {
-      for (const frame of (this.list[index] as Checkpoint).frames) frames.add(frame);
+      for (const frame of (this.list[index] as Checkpoint).footprint.frames) frames.add(frame);
     }
     return frames;
   }

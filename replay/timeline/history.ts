@@ -9,6 +9,7 @@ import { type FrameTracker, type Machine, StateError } from '../../engine/index.
 import { type CheckpointFile, CheckpointFileError, type RunIdentity, writeCheckpointFile } from './checkpoint-file.js';
 import { type Checkpoint, Checkpoints } from './checkpoints.js';
 import { ConsoleLog, type ConsoleSource } from './console-log.js';
+import { Footprint } from './footprint.js';
 import { Observer } from './observer.js';
 import { Playback, type TimelineEvents } from './playback.js';
 import { type DigestEvents, RecordedDigests } from './recorded-digests.js';
@@ -112,11 +113,11 @@ export class History {
     }
   }
 
-  /** From the last checkpoint before a tick to there: where it starts, and which frames were written in it, ascending, if known. */
-  stretchBefore(tick: number): { readonly startTick: number; readonly frames: Uint32Array | undefined } {
+  /** From the last checkpoint before a tick to there: where it starts, and what was done in it, if known. */
+  stretchBefore(tick: number): { readonly startTick: number; readonly footprint: Footprint | undefined } {
     const { all } = this.checkpoints;
     const index = this.checkpoints.indexAt(tick - 1);
-    return { startTick: (all[index] as Checkpoint).tick, frames: all[index + 1]?.frames };
+    return { startTick: (all[index] as Checkpoint).tick, footprint: all[index + 1]?.footprint };
   }
 
   /** Takes over what is known of the run from a file. The machine is at tick 0. @throws CheckpointFileError */
@@ -179,7 +180,7 @@ export class History {
       contentsOf(frames, (frame) => checkpoints.contents(frame, checkpoint.tick)),
     );
     machine.rearmBreakpoint(checkpoint.midRepeat);
-    this.tracker.take();
+    Footprint.forget(machine, this.tracker.take());
     this.dirty.clear();
     this.baseTick = checkpoint.tick;
     this.console.moveTo(checkpoint.tick);
@@ -230,6 +231,7 @@ export class History {
     if (!arrived) return false;
     if (next === known) {
       this.takeDirty();
+      Footprint.forget(machine, this.dirty);
       this.dirty.clear();
       this.baseTick = next;
     } else if (isNew && this.tick === next) {
@@ -249,7 +251,8 @@ export class History {
     this.takeDirty();
     const { inputCount } = this.playback;
     const { tick, midRepeat } = machine;
-    this.checkpoints.add({ tick, state: machine.saveShared(), inputCount, midRepeat }, this.dirty, (frame) => machine.frameBytes(frame));
+    const footprint = Footprint.take(machine, this.dirty);
+    this.checkpoints.add({ tick, state: machine.saveShared(), inputCount, midRepeat, footprint }, (frame) => machine.frameBytes(frame));
     this.dirty.clear();
     this.baseTick = machine.tick;
   }

@@ -12,11 +12,11 @@ import { requireReplayable } from '../compatibility.js';
 import { TraceImages } from '../images.js';
 import { configOfTrace } from '../machine-setup.js';
 import { firstAtOrAfter } from '../sorted.js';
+import type { Footprint } from './footprint.js';
 import { type Fork, forkMachine } from './fork.js';
 import { finish, reverseFinish, reverseStepOver, stepOver } from './frames.js';
 import { History, type HistoryOptions, type TravelOptions } from './history.js';
 import { KeptCheckpoints } from './kept-checkpoints.js';
-import { PAGE_BYTES } from './page-store.js';
 import { StopList } from './stop-list.js';
 import { type Hit, isInFront, type Stop, type StopCondition } from './stops.js';
 import { Turn } from './turn.js';
@@ -239,7 +239,7 @@ export class Timeline {
       while (end > fromTick) {
         if (options.signal?.aborted === true) return 'interrupted';
         const stretch = history.stretchBefore(end);
-        if (!canBeMet(conditions, stretch.frames)) {
+        if (!canBeMet(conditions, stretch.footprint)) {
           end = stretch.startTick;
           continue;
         }
@@ -268,14 +268,11 @@ export class Timeline {
   }
 }
 
-/** Whether anything can be met in a stretch in which no other frames than these were written; undefined: any may have been. */
-function canBeMet(conditions: readonly StopCondition[], frames: ArrayLike<number> | undefined): boolean {
-  if (frames === undefined) return true;
-  const written = (address: number, bytes: number): boolean => {
-    const index = firstAtOrAfter(frames, Math.floor(address / PAGE_BYTES));
-    return index < frames.length && (frames[index] as number) * PAGE_BYTES < address + bytes;
-  };
-  return conditions.some(
-    (condition) => condition.kind !== 'watchpoint' || condition.access !== 'write' || written(condition.address, condition.bytes),
-  );
+/** Whether anything can be met in a stretch in which this was done; undefined: anything may have been. */
+function canBeMet(conditions: readonly StopCondition[], footprint: Footprint | undefined): boolean {
+  if (footprint === undefined) return true;
+  return conditions.some((condition) => {
+    if (condition.kind === 'breakpoint') return footprint.mayExecute(condition.address);
+    return condition.kind !== 'watchpoint' || condition.access !== 'write' || footprint.mayWrite(condition.address, condition.bytes);
+  });
 }

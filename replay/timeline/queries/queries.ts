@@ -7,14 +7,13 @@
 import { availableParallelism } from 'node:os';
 import { firstAtOrAfter } from '../../sorted.js';
 import type { ConsoleSource } from '../console-log.js';
-import { PAGE_BYTES } from '../page-store.js';
 import type { Timeline } from '../timeline.js';
 import { gather } from './gather.js';
 import { PendingCalls } from './pending-calls.js';
-import type { AccessKind, Answer, Question } from './question.js';
+import { type AccessKind, type Answer, canBeAnswered, type Question } from './question.js';
 import type { Call, Execution, Findings, InputRecord, InterruptEvent, Landing, MemoryAccess } from './results.js';
 import { type Scanner, type Stretch, StretchScanner } from './scanner.js';
-import { type Address, type Piece, piecesOf, QueryError } from './target.js';
+import { type Address, piecesOf, QueryError } from './target.js';
 import { type TraceLocation, WorkerScanner } from './worker-scanner.js';
 
 export interface QueryOptions {
@@ -198,9 +197,8 @@ export class Queries {
     const { history } = this.timeline;
     const stretches: Stretch[] = [];
     for (let endTick = toTick; endTick > fromTick; ) {
-      const { startTick, frames } = history.stretchBefore(endTick);
-      if (question.kind !== 'accesses' || question.access !== 'write' || touches(frames, question.pieces))
-        stretches.push({ startTick, endTick, fromTick, toTick });
+      const { startTick, footprint } = history.stretchBefore(endTick);
+      if (footprint === undefined || canBeAnswered(question, footprint)) stretches.push({ startTick, endTick, fromTick, toTick });
       endTick = startTick;
     }
     return stretches.reverse();
@@ -211,13 +209,4 @@ export class Queries {
 function requireLinear(address: number): number {
   if (Number.isInteger(address) && address >= 0 && address <= 0xffff_ffff) return address;
   throw new QueryError(`${address} is no linear address`);
-}
-
-/** Whether one of these frames holds part of a piece. `undefined`: any may. */
-function touches(frames: ArrayLike<number> | undefined, pieces: readonly Piece[]): boolean {
-  if (frames === undefined) return true;
-  return pieces.some(({ physical }) => {
-    const frame = Math.floor(physical / PAGE_BYTES);
-    return frames[firstAtOrAfter(frames, frame)] === frame;
-  });
 }

@@ -3,6 +3,7 @@
  */
 import type { Machine } from '../../../engine/index.js';
 import { firstAtOrAfter } from '../../sorted.js';
+import type { Footprint } from '../footprint.js';
 import { PAGE_BYTES } from '../page-store.js';
 import type { TimelineEvents } from '../playback.js';
 import type { Hit, StopCondition } from '../stops.js';
@@ -15,6 +16,19 @@ export type Question =
   | { readonly kind: 'accesses'; readonly pieces: readonly Piece[]; readonly access: AccessKind }
   | { readonly kind: 'executions' | 'entries'; readonly address: number }
   | { readonly kind: 'landings'; readonly addresses: readonly number[] };
+
+/** Whether an answer can lie in a stretch in which this was done. */
+export function canBeAnswered(question: Question, footprint: Footprint): boolean {
+  switch (question.kind) {
+    case 'accesses':
+      return question.access !== 'write' || question.pieces.some(({ physical, bytes }) => footprint.mayWrite(physical, bytes));
+    case 'executions':
+    case 'entries':
+      return footprint.mayExecute(question.address);
+    case 'landings':
+      return question.addresses.some((address) => footprint.mayExecute(address));
+  }
+}
 
 interface Answers {
   readonly accesses: MemoryAccess;

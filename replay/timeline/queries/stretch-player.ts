@@ -4,6 +4,7 @@
  */
 import type { FrameTracker, Machine, MachineState } from '../../../engine/index.js';
 import { Observer } from '../observer.js';
+import { PAGE_BYTES } from '../page-store.js';
 import { Playback, type TimelineEvents } from '../playback.js';
 import type { Traveller } from './scanner.js';
 
@@ -13,11 +14,10 @@ export interface Beginning {
   readonly inputCount: number;
   readonly midRepeat: boolean;
   readonly frames: Uint32Array;
-  /** 4096 bytes of each. */
+  /** PAGE_BYTES of each. */
   readonly contents: Uint8Array;
 }
 
-const PAGE_BYTES = 4096;
 /** Ticks between two looks at the messages: some 20 ms. */
 const SLICE_TICKS = 2 ** 22;
 

@@ -100,7 +100,7 @@ export class WorkerScanner implements Scanner {
     // What has become of the base is not known if its checkpoint has gone: everything is sent.
     const numbers = baseIsThere
       ? checkpoints.framesBetween(this.baseTick, startTick)
-      : new Set([...checkpoints.framesBetween(0, Number.POSITIVE_INFINITY), ...(all[0]?.frames ?? [])]);
+      : new Set([...checkpoints.framesBetween(0, Number.POSITIVE_INFINITY), ...(all[0]?.footprint.frames ?? [])]);
     for (const frame of this.dirty) numbers.add(frame);
     const frames = Uint32Array.from(numbers);
     const contents = new Uint8Array(frames.length * PAGE_BYTES);
