@@ -63,6 +63,33 @@ describe.each([...traces.map(corpusRun), ...GUEST_KINDS.map(randomRun)])('$name'
     queries = new Queries(timeline);
   });
 
+  /** Words written and pages executed from one tick to another, as single steps have seen them. */
+  const done = (fromTick: number, toTick: number): { words: number[]; pages: number[] } => {
+    const during = ({ tick }: { readonly tick: number }): boolean => tick >= fromTick && tick < toTick;
+    const words = new Set<number>();
+    for (const { physical, before } of seen.accesses.filter((one) => one.write && during(one)))
+      for (let at = physical; at < physical + before.length; at++) words.add(at >>> 2);
+    const pages = new Set(seen.executions.filter(during).map(({ ip }) => ip >>> 12));
+    return { words: [...words].sort((a, b) => a - b), pages: [...pages] };
+  };
+
+  test('stretches know what was done in them', async () => {
+    const { history } = timeline;
+    await history.explore(seen.endTick);
+    const { all } = history.checkpoints;
+    const complete = all.slice(1).filter(({ tick }) => tick <= seen.endTick);
+    expect(complete.length).toBeGreaterThanOrEqual(Math.floor(seen.endTick / 1400));
+    complete.forEach(({ tick: endTick, footprint }, index) => {
+      const { tick: startTick } = all[index] as { tick: number };
+      const { words, pages } = done(startTick, endTick);
+      const marked: number[] = [];
+      for (const frame of footprint.frames)
+        for (let word = frame * 1024; word < (frame + 1) * 1024; word++) if (footprint.mayWrite(word * 4, 4)) marked.push(word);
+      expect(marked, `before tick ${endTick}`).toEqual(words);
+      expect(pages.filter((page) => !footprint.mayExecute(page * 4096))).toEqual([]);
+    });
+  });
+
   const within = (physical: number, bytes: number, access: 'read' | 'write' | 'access'): SeenAccess[] =>
     seen.accesses.filter((one) => overlaps(one, physical, bytes) && (access === 'access' || one.write === (access === 'write')));
 
@@ -166,6 +193,18 @@ describe.each([...traces.map(corpusRun), ...GUEST_KINDS.map(randomRun)])('$name'
         expect([call.returnTick, call.returnValue], `called at ${entry.tick}`).toEqual([back?.tick, back?.eax]);
       });
     }
+  });
+
+  test('and still do after going to and fro', async () => {
+    const { history } = timeline;
+    for (const part of [0.9, 0.3, 0.31, 0.6, 0.05]) await timeline.seek(Math.floor(seen.endTick * part));
+    const { all } = history.checkpoints;
+    all.slice(1).forEach(({ tick: endTick, footprint }, index) => {
+      if (endTick > seen.endTick) return;
+      const { words, pages } = done((all[index] as { tick: number }).tick, endTick);
+      expect(words.filter((word) => !footprint.mayWrite(word * 4, 4))).toEqual([]);
+      expect(pages.filter((page) => !footprint.mayExecute(page * 4096))).toEqual([]);
+    });
   });
 });
 
