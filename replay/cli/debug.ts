@@ -2,9 +2,7 @@
  * `replay86 debug`: a recorded run for gdb, on a port, on stdin and stdout, or with a gdb started here; or at the prompt of
  * our own debugger.
  */
-import { readFileSync } from 'node:fs';
 import { openTraceFile, packTraceFile } from '../../traces/index.js';
-import { Symbols } from '../debugger/symbols.js';
 import { STATUS } from '../exit-status.js';
 import { runGdb } from '../gdb/launch.js';
 import { serveOnPort, serveOnStreams } from '../gdb/server.js';
@@ -14,6 +12,7 @@ import type { Timeline } from '../timeline/timeline.js';
 import { describeFailure, UsageError } from './failure.js';
 import { closeKeptTimeline, openKeptTimeline } from './kept-timeline.js';
 import { debugAtPrompt } from './prompt.js';
+import { symbolsFrom } from './symbols-file.js';
 
 export interface DebugCommandOptions {
   readonly port?: number;
@@ -50,7 +49,7 @@ export async function debug(path: string, options: DebugCommandOptions): Promise
       queries,
       writesDivert: fork,
       saveTrace: (target) => saveTrace(path, target, images),
-      symbols: symbols === undefined ? undefined : symbolsOf(symbols),
+      symbols: symbols === undefined ? undefined : symbolsFrom(symbols),
       onKill: () => killed.abort(),
       followsModes: gdb,
     });
@@ -72,16 +71,6 @@ function saveTrace(path: string, target: string, images: string | undefined): st
   } catch (error) {
     return describeFailure(error).line;
   }
-}
-
-function symbolsOf(path: string): Symbols {
-  const symbols = new Symbols();
-  try {
-    symbols.load(readFileSync(path));
-  } catch (error) {
-    throw new UsageError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  return symbols;
 }
 
 async function onStreams(stub: Stub): Promise<void> {

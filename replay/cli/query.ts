@@ -1,7 +1,6 @@
 /**
  * `replay86 query`: one question about a whole run, answered as lines or as JSON.
  */
-import { readFileSync } from 'node:fs';
 import { openTraceFile } from '../../traces/index.js';
 import { bytesText } from '../bytes-text.js';
 import { Symbols } from '../debugger/symbols.js';
@@ -16,6 +15,7 @@ import { UsageError } from './failure.js';
 import { closeKeptTimeline, openKeptTimeline } from './kept-timeline.js';
 import { ProgressLine } from './progress-line.js';
 import type { QuestionName } from './questions.js';
+import { symbolsFrom } from './symbols-file.js';
 import { grouped, millions } from './text.js';
 
 export interface QueryCommandOptions {
@@ -48,7 +48,7 @@ export async function query(
   bytes: number | undefined,
   options: QueryCommandOptions,
 ): Promise<number> {
-  const symbols = symbolsOf(options.symbols);
+  const symbols = options.symbols === undefined ? new Symbols() : symbolsFrom(options.symbols);
   const target = address === undefined ? undefined : addressOf(address, symbols);
   const interrupted = new AbortController();
   const stop = (): void => interrupted.abort();
@@ -186,17 +186,6 @@ const jsonValue = (_key: string, value: unknown): unknown => (value instanceof U
 
 function showProgress(line: ProgressLine, what: string, done: number, total: number): void {
   if (process.stderr.isTTY) line.show(`${what}: ${millions(done)} of ${millions(total)} ticks`);
-}
-
-function symbolsOf(path: string | undefined): Symbols {
-  const symbols = new Symbols();
-  if (path === undefined) return symbols;
-  try {
-    symbols.load(readFileSync(path));
-  } catch (error) {
-    throw new UsageError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  return symbols;
 }
 
 /** @throws UsageError */
