@@ -1,6 +1,7 @@
 /**
  * Record and replay, for programs. `record` runs a machine and writes a trace, `replay` runs a trace again and checks it,
- * `verify` does that for many; `openTimeline` walks through one in both directions, `Queries` answers who did what in it; `openTraceFile` and `packTraceFile` read traces and make them self-contained.
+ * `verify` does that for many; `openTimeline` walks through one in both directions, `Queries` answers who did what in it; `diffTrace` finds the
+ * first instruction that two tiers or two builds execute differently; `openTraceFile` and `packTraceFile` read traces and make them self-contained.
  *
  * @example
  * ```ts
@@ -12,6 +13,13 @@
  */
 export * from '../engine/index.js';
 export { openTraceFile, packTraceFile, readTrace, TraceError } from '../traces/index.js';
+export { type DiffOptions, diffTrace, type SideChoice } from './diff/diff.js';
+export { type CreateMachine, EngineBuildError, loadEngineBuild } from './diff/engine-build.js';
+export type { Difference, Disassemble, ExplainedInstruction } from './diff/explain.js';
+export { diffRecording, type RecordingDifference } from './diff/recording.js';
+export type { SearchOptions } from './diff/search.js';
+export type { DiffMachine } from './diff/side.js';
+export type { FieldDifference } from './diff/state-fields.js';
 export { type Divergence, describeDivergence } from './divergence.js';
 export { exitStatus, type RunEnd, STATUS } from './exit-status.js';
 export { type InputScript, inputScript, parseInputScript, type ScriptLine } from './input-script.js';

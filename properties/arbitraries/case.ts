@@ -31,8 +31,8 @@ export function batchOf({ arena, bits, windows, record, tickLimit, interrupts }:
   return interrupts.length === 0 ? batch : { ...batch, interrupts };
 }
 
-/** Where CS:RIP points to in the record; the beginning of the windows if it is in none. */
-function firstCodeOffset(windows: readonly Window[], record: Uint8Array): number {
+/** Where CS:RIP points to in the record, linear addresses taken for physical ones; the beginning of the windows if it is in none. */
+export function firstCodeOffset(windows: readonly Window[], record: Uint8Array): number {
   const state = new CpuState(record.buffer as ArrayBuffer, record.byteOffset);
   const address = Number(BigInt.asUintN(32, state.segmentBase(CS) + state.rip));
   let at = CPU_STATE_BYTES;

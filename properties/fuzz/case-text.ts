@@ -2,7 +2,7 @@
  * A case as plain data that a person can read and a test can hold: what of the state is not plain, and what of the memory
  * is not filler.
  */
-import type { Case } from '../arbitraries/case.js';
+import { type Case, firstCodeOffset } from '../arbitraries/case.js';
 import { CODE_SELECTOR, codeBase, DATA_BASE_16 } from '../arbitraries/user-states.js';
 import { setField, stateFields } from '../compare/fields.js';
 import type { Arena, CodeBits, OfferedInterrupt } from '../oracles/oracle.js';
@@ -16,6 +16,8 @@ export interface CaseText {
   readonly state: Readonly<Record<string, string>>;
   /** 'code+0x40': bytes in hexadecimal; the first entry is where the code begins, if there is code. */
   readonly memory: Readonly<Record<string, string>>;
+  /** Where the code begins ('code+0x40'), if not in a window at the linear address of CS:RIP: behind page tables. */
+  readonly code?: string;
   /** Of the instructions. */
   readonly codeBytes: number;
   readonly tickLimit: number;
@@ -72,8 +74,18 @@ export function describeCase(one: Case): CaseText {
     }
     at += bytes;
   }
-  const text: CaseText = { arena, bits, state, memory, codeBytes, tickLimit };
+  const code = codeOffset === firstCodeOffset(windows, record) ? {} : { code: placeOf(windows, codeOffset) };
+  const text: CaseText = { arena, bits, state, memory, ...code, codeBytes, tickLimit };
   return interrupts.length === 0 ? text : { ...text, interrupts };
+}
+
+function placeOf(windows: readonly Window[], offset: number): string {
+  let at = CPU_STATE_BYTES;
+  for (const { name, bytes } of windows) {
+    if (offset < at + bytes) return `${name}+0x${(offset - at).toString(16)}`;
+    at += bytes;
+  }
+  throw new Error(`no window has byte ${offset} of the record`);
 }
 
 /** What is not filler, in pieces; the code is always one by itself. */
@@ -101,23 +113,16 @@ function stretches(record: Uint8Array, start: number, end: number, codeStart: nu
 
 /** The case that a text describes. @param windows those of its arena; default: the user arena's */
 export function parseCase(text: CaseText, windows: readonly Window[] = USER_WINDOWS): Case {
-  const { arena, bits, tickLimit, codeBytes, interrupts = [] } = text;
+  const { arena, bits, tickLimit, code, codeBytes, interrupts = [] } = text;
   const record = new Uint8Array(CPU_STATE_BYTES + windowsBytes(windows)).fill(BACKGROUND_BYTE);
   record.set(plainState(arena, bits).bytes);
   for (const [name, value] of Object.entries(text.state)) setField(bits, record, name, value);
-  let codeOffset = CPU_STATE_BYTES;
   for (const [place, hex] of Object.entries(text.memory)) {
     const offset = offsetOf(windows, place);
     const bytes = hex.split(' ').map((byte) => Number.parseInt(byte, 16));
     record.set(bytes, offset);
   }
-  const state = new CpuState(record.buffer);
-  const address = Number(BigInt.asUintN(32, state.segmentBase(CS) + state.rip));
-  let at = CPU_STATE_BYTES;
-  for (const window of windows) {
-    if (address >= window.address && address < window.address + window.bytes) codeOffset = at + address - window.address;
-    at += window.bytes;
-  }
+  const codeOffset = code === undefined ? firstCodeOffset(windows, record) : offsetOf(windows, code);
   return { arena, bits, windows, record, codeOffset, codeBytes, tickLimit, interrupts };
 }
 

@@ -1,4 +1,7 @@
 /** A failure as a test: a file for vitest that fails as long as the two oracles differ. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Case } from '../arbitraries/case.js';
+import { SYSTEM_WINDOWS } from '../state/system-arena.js';
 import { describeCase } from './case-text.js';
 import { type Failure, printFailure } from './failure.js';
 
@@ -18,26 +21,52 @@ const IMPORTS: Readonly<Record<string, string>> = {
 /** A line of the test, not of this file: what looks for imports must not take it for one. */
 const importLine = (names: readonly string[], from: string): string => [`import { ${names.join(', ')} }`, `'${from}';`].join(' from ');
 
+const FROM = 'replay86/properties';
+
+export interface Reproducer {
+  readonly title: string;
+  /** What a reader is told first. */
+  readonly comment: string;
+  readonly oracles: readonly [left: string, right: string];
+  readonly case: Case;
+}
+
 /** @param from where the test imports from: 'replay86/properties', or a path to properties/index.js */
-export function reproducerOf(failure: Failure, from = 'replay86/properties'): string {
-  const { oracles, cause, case: one } = failure;
-  const system = one.arena === 'system';
+export const reproducerOf = (failure: Failure, from = FROM): string =>
+  reproducerText({ title: failure.cause, comment: printFailure(failure), oracles: failure.oracles, case: failure.case }, from);
+
+/** @param from as for `reproducerOf` */
+export function reproducerText({ title, comment, oracles, case: one }: Reproducer, from = FROM): string {
+  const windows = windowsText(one);
   const names = [
-    ...new Set(['compareCase', 'parseCase', ...(system ? ['SYSTEM_WINDOWS'] : []), ...oracles.map((name) => IMPORTS[name] as string)]),
+    ...new Set([
+      'compareCase',
+      'parseCase',
+      ...(windows === SYSTEM_WINDOWS_NAME ? [windows] : []),
+      ...oracles.map((name) => IMPORTS[name] as string),
+    ]),
   ].sort();
-  const comment = printFailure(failure)
-    .split('\n')
-    .map((line) => ` * ${line}`.trimEnd());
+  const lines = comment.split('\n').map((line) => ` * ${line}`.trimEnd());
   return `/*
-${comment.join('\n').replaceAll('*/', '* /')}
+${lines.join('\n').replaceAll('*/', '* /')}
  */
 ${importLine(['expect', 'it'], 'vitest')}
 ${importLine(names, from)}
 
-it(${JSON.stringify(cause)}, () => {
+it(${JSON.stringify(title)}, () => {
   const [left, right] = [${oracles.map((name) => ORACLES[name]).join(', ')}];
-  const one = parseCase(${JSON.stringify(describeCase(one), undefined, 2).replaceAll('\n', '\n  ')}${system ? ', SYSTEM_WINDOWS' : ''});
+  const one = parseCase(${JSON.stringify(describeCase(one), undefined, 2).replaceAll('\n', '\n  ')}${windows === undefined ? '' : `, ${windows}`});
   expect(compareCase(one, left, right).differences).toEqual([]);
 });
 `;
+}
+
+const SYSTEM_WINDOWS_NAME = 'SYSTEM_WINDOWS';
+
+/** The windows as the test names them; undefined for those of the user arena. */
+function windowsText({ arena, windows }: Case): string | undefined {
+  if (arena === 'user') return undefined;
+  // Cases of other threads have windows of their own.
+  if (isDeepStrictEqual(windows, SYSTEM_WINDOWS)) return SYSTEM_WINDOWS_NAME;
+  return JSON.stringify(windows, undefined, 2).replaceAll('\n', '\n  ');
 }

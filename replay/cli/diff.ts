@@ -1,14 +1,16 @@
 /**
  * `replay86 diff`: where two machines on one trace first differ, down to the instruction and the field.
  */
-import type { Tier } from '../../engine/index.js';
-import { disassemble } from '../../properties/assembler/index.js';
+import type { Machine, Tier } from '../../engine/index.js';
+import { type Case, caseFromMachine, disassemble } from '../../properties/index.js';
 import { openTraceFile, quote } from '../../traces/index.js';
 import { diffTrace, type SideChoice } from '../diff/diff.js';
 import { EngineBuildError, loadEngineBuild } from '../diff/engine-build.js';
 import type { Difference } from '../diff/explain.js';
 import { diffRecording, type RecordingDifference } from '../diff/recording.js';
+import type { DiffMachine } from '../diff/side.js';
 import { STATUS } from '../exit-status.js';
+import { reproducerData, reproducerFor, reproducerLine, writeDifference } from './diff-reproducer.js';
 import { UsageError } from './failure.js';
 import { ProgressLine } from './progress-line.js';
 import { grouped, millions } from './text.js';
@@ -17,6 +19,7 @@ export interface DiffCommandOptions {
   readonly tier?: readonly Tier[];
   readonly engine?: string;
   readonly images?: string;
+  readonly out?: string;
   readonly json?: boolean;
 }
 
@@ -27,9 +30,14 @@ export async function diff(path: string, options: DiffCommandOptions): Promise<n
   const choice = await choiceOf(options);
   const progress = new ProgressLine();
   const trace = openTraceFile(path);
+  let one: Case | string = '';
   const search = {
     imagesDirectory: options.images,
     disassemble,
+    // Left is always this engine.
+    atCommonTick: (machine: DiffMachine): void => {
+      one = caseFromMachine(machine as Machine);
+    },
     onProgress: (tick: number, lastTick: number): void => {
       if (process.stderr.isTTY) progress.show(`comparing: ${millions(tick)} of ${millions(lastTick)} ticks`);
     },
@@ -38,15 +46,16 @@ export async function diff(path: string, options: DiffCommandOptions): Promise<n
     const recording = choice === undefined ? diffRecording(trace, search) : undefined;
     const difference = choice === undefined ? recording?.tiers : diffTrace(trace, choice, search);
     progress.hide();
-    const found = recording ?? difference;
-    if (options.json === true) {
-      process.stdout.write(`${JSON.stringify(found ?? null, undefined, 2)}\n`);
-    } else {
-      const lines = recording === undefined ? [] : recordingLines(recording);
-      if (difference !== undefined) lines.push(...differenceLines(difference));
-      if (lines.length === 0) lines.push(`no difference in ${grouped(trace.coveredTo.tick)} ticks`);
-      process.stdout.write(`${lines.join('\n')}\n`);
-    }
+    const reproducer = difference === undefined ? undefined : reproducerFor(one, difference, options.engine === undefined);
+    const withReproducer =
+      difference === undefined || reproducer === undefined ? undefined : { ...difference, reproducer: reproducerData(reproducer) };
+    const found = recording === undefined ? withReproducer : { ...recording, tiers: withReproducer };
+    const lines = recording === undefined ? [] : recordingLines(recording);
+    if (difference !== undefined) lines.push(...differenceLines(difference));
+    if (reproducer !== undefined) lines.push(reproducerLine(reproducer, options.out));
+    if (options.out !== undefined && found !== undefined) writeDifference(options.out, found, lines, difference, reproducer);
+    if (lines.length === 0) lines.push(`no difference in ${grouped(trace.coveredTo.tick)} ticks`);
+    process.stdout.write(options.json === true ? `${JSON.stringify(found ?? null, undefined, 2)}\n` : `${lines.join('\n')}\n`);
     return found === undefined ? STATUS.ok : STATUS.divergence;
   } catch (error) {
     if (error instanceof EngineBuildError) throw new UsageError(error.message);

@@ -212,6 +212,7 @@ function diffCommand(finish: Finish): Command {
     .addOption(new Option('--tier <tiers>', 'two tiers of this engine, such as auto,step').argParser(parseTiers))
     .option('--engine <path>', 'another build of replay86: its folder, or its dist/engine/index.js')
     .option('--images <folder>', 'where to look first for the images that the trace names')
+    .option('--out <folder>', 'write the difference, and a test for vitest with the one instruction')
     .option('--json', 'the difference as JSON')
     .action(async (trace, options) => finish(await (await import('./diff.js')).diff(trace, options)))
     .addHelpText('after', DIFF_HELP);

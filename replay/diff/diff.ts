@@ -11,7 +11,7 @@ import type { CreateMachine } from './engine-build.js';
 import { type Difference, type Disassemble, explain } from './explain.js';
 import { Pair } from './pair.js';
 import { findFirstDifference, type SearchOptions } from './search.js';
-import { Side } from './side.js';
+import { type DiffMachine, Side } from './side.js';
 
 /** How the machine of one side is made. */
 export interface SideChoice {
@@ -25,6 +25,8 @@ export interface DiffOptions extends SearchOptions {
   /** A folder where images are looked for first, by their file name or their sha256. */
   readonly imagesDirectory?: string | undefined;
   readonly disassemble: Disassemble;
+  /** Called when a difference is found, with the left machine as it stands at `commonTick`; it is to be left so. */
+  readonly atCommonTick?: ((machine: DiffMachine) => void) | undefined;
   /** Nothing behind it is compared. Default: one tick more than the trace has, to see whether the guest ends there. */
   readonly lastTick?: number | undefined;
 }
@@ -36,7 +38,7 @@ export interface DiffOptions extends SearchOptions {
 export function diffTrace(
   trace: Trace,
   [left, right]: readonly [SideChoice, SideChoice],
-  { imagesDirectory, disassemble, lastTick = trace.coveredTo.tick + 1, ...search }: DiffOptions,
+  { imagesDirectory, disassemble, atCommonTick, lastTick = trace.coveredTo.tick + 1, ...search }: DiffOptions,
 ): Difference | undefined {
   requireReplayable(trace.header.engineVersion);
   const images = new TraceImages(trace, imagesDirectory);
@@ -52,7 +54,7 @@ export function diffTrace(
     // Tiers differ in blocks only: in single steps they are the same machine.
     const steps = left.create === right.create ? { everyTickLimit: 0 } : {};
     const found = findFirstDifference(open, lastTick, { ...steps, ...search });
-    return found === undefined ? undefined : explain(found, disassemble);
+    return found === undefined ? undefined : explain(found, disassemble, atCommonTick);
   } finally {
     images.close();
   }

@@ -4,6 +4,7 @@
 import type { MachineState, StateValue } from '../../engine/index.js';
 import { bytesText } from '../bytes-text.js';
 import type { Found } from './search.js';
+import type { DiffMachine } from './side.js';
 import { type FieldDifference, fieldsOf } from './state-fields.js';
 
 /** Bytes to lines of assembly (properties/assembler/disassemble.ts). */
@@ -37,6 +38,8 @@ export interface Difference {
   /** What each side accepted, raised, was given, or why it ended, in that step. */
   readonly happened: readonly [left: readonly string[], right: readonly string[]];
   readonly fields: readonly FieldDifference[];
+  /** Processor and memory are the same. */
+  readonly inDevicesOnly: boolean;
   /** To see it again without the trace: the processor before, and memory at EIP and ESP. */
   readonly before: { readonly processor: Readonly<Record<string, string>>; readonly memory: Readonly<Record<string, string>> };
 }
@@ -45,7 +48,12 @@ const INSTRUCTION_LIMIT_BYTES = 15;
 const STACK_BYTES = 32;
 const CODE_32 = 0x40;
 
-export function explain({ pair, inOneStep, lookedFromTick }: Found, disassemble: Disassemble): Difference {
+/** @param atCommonTick looks at the left machine where all was the same */
+export function explain(
+  { pair, inOneStep, lookedFromTick }: Found,
+  disassemble: Disassemble,
+  atCommonTick?: (machine: DiffMachine) => void,
+): Difference {
   const fields = pair.differences();
   const { checkpoint, left, right } = pair;
   const tick = Math.min(Math.max(left.tick, right.tick), Math.max(checkpoint.tick + 1, Math.min(left.tick, right.tick)));
@@ -57,7 +65,9 @@ export function explain({ pair, inOneStep, lookedFromTick }: Found, disassemble:
   const code = machine.peekLinear(place.linear, INSTRUCTION_LIMIT_BYTES);
   const [line] = machine.halted ? [] : disassemble(code, { bits: place.bits, address: place.eip, count: 1 });
   const stack = machine.peekLinear(place.stackLinear, STACK_BYTES);
-  const processor = Object.fromEntries([...fieldsOf({ cpu: cpu as StateValue })].filter(([, value]) => !/^0x0+$/.test(value)));
+  const cpuFields = fieldsOf({ cpu: cpu as StateValue });
+  const processor = Object.fromEntries([...cpuFields].filter(([, value]) => !/^0x0+$/.test(value)));
+  atCommonTick?.(machine);
   return {
     tick,
     commonTick: checkpoint.tick,
@@ -67,6 +77,7 @@ export function explain({ pair, inOneStep, lookedFromTick }: Found, disassemble:
     instruction: line === undefined ? undefined : { ...instructionPlace(place), bytes: bytesText(line.bytes), text: line.text },
     happened,
     fields,
+    inDevicesOnly: fields.every(({ field }) => !cpuFields.has(field) && !field.startsWith('memory ')),
     before: {
       processor,
       memory: {

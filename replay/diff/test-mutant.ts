@@ -29,7 +29,7 @@ export interface Judgement {
 }
 
 /** What a walk is made up to. */
-const WALK_LIMIT_TICKS = 150_000;
+const WALK_LIMIT_TICKS = 60_000;
 /** Of digests, the first; it doubles. */
 const SPACING_TICKS = 2 ** 12;
 
