@@ -5,6 +5,12 @@
 import type { Found, Question } from './question.js';
 import type { Quota, Scanner, Stretch } from './scanner.js';
 
+/**
+ * So many stretches the first scanner does alone. Most answers lie there, and a thread takes longer to get to a stretch: it has
+ * to be sent the memory.
+ */
+const ALONE_STRETCHES = 4;
+
 export interface GatherOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((doneTicks: number, totalTicks: number) => void) | undefined;
@@ -12,7 +18,7 @@ export interface GatherOptions {
 
 /**
  * @param stretches in the order in which they are wanted: of the last hits, the last first
- * @param scanners those that can be had now; asked for again whenever a stretch is done, as more may have come
+ * @param scanners those that can be had now, the quickest first; asked for again whenever a stretch is done, as more may have come
  * @returns in the order of time
  */
 export async function gather(
@@ -52,7 +58,8 @@ export async function gather(
     }
   };
   const hire = (): void => {
-    for (const scanner of scanners()) {
+    const all = scanners();
+    for (const scanner of open < ALONE_STRETCHES ? all.slice(0, 1) : all) {
       if (busy.has(scanner) || next >= stretches.length) continue;
       busy.set(scanner, work(scanner));
     }

@@ -40,6 +40,8 @@ export interface Traveller {
   advanceOnce(target: number, staying: boolean): unknown;
 }
 
+/** Ticks between two looks at the time: a millisecond, but much more where a watched page is written all the time. */
+const SLICE_TICKS = 2 ** 18;
 /** Hits between two looks at the time. */
 const HITS_PER_LOOK = 1024;
 
@@ -66,7 +68,7 @@ export class StretchScanner implements Scanner {
     this.turn = new Turn(signal);
     const endTick = Math.min(stretch.endTick, stretch.toTick);
     while (traveller.tick < endTick) {
-      traveller.advanceOnce(endTick, false);
+      traveller.advanceOnce(Math.min(endTick, traveller.tick + SLICE_TICKS), false);
       if (quota.end === 'first' && this.found.length >= quota.limit) break;
       if (this.turn.isDue && (await this.turn.pass())) signal?.throwIfAborted();
     }

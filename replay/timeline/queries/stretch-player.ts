@@ -18,9 +18,6 @@ export interface Beginning {
   readonly contents: Uint8Array;
 }
 
-/** Ticks between two looks at the messages: some 20 ms. */
-const SLICE_TICKS = 2 ** 22;
-
 export class StretchPlayer implements Traveller {
   readonly observer: Observer;
   private readonly playback: Playback;
@@ -60,6 +57,6 @@ export class StretchPlayer implements Traveller {
 
   advanceOnce(target: number): void {
     this.observer.begin();
-    this.playback.advanceTo(Math.min(target, this.tick + SLICE_TICKS));
+    this.playback.advanceTo(target);
   }
 }
