@@ -33,7 +33,12 @@ const INPUT = /^is given input/;
  * @param one made of this engine's machine where all was the same, or why there is none
  * @param tiers the difference is between tiers of this engine
  */
-export function reproducerFor(one: Case | string, { inOneStep, inDevicesOnly, happened }: Difference, tiers: boolean): Reproducer {
+export function reproducerFor(
+  one: Case | string,
+  { tick, commonTick, inOneStep, inDevicesOnly, happened }: Difference,
+  tiers: boolean,
+): Reproducer {
+  if (tick === commonTick) return { none: 'no instruction has been executed' };
   if (!inOneStep) return { none: 'single steps do not show the difference' };
   if (happened.flat().some((event) => INPUT.test(event))) return { none: 'an input is given' };
   if (inDevicesOnly) return { none: 'processor and memory are the same' };

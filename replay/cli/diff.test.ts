@@ -62,6 +62,14 @@ describe('diff', () => {
     expect(found).toHaveProperty('instruction.text');
   }, 60_000);
 
+  it('and where two differ before anything is executed', async () => {
+    const wrong = WRONG_AT_5000.replace('return machine;', "machine.registers.set('edx', 0x40); return machine;");
+    const { status, stdout } = await run(TRACE, '--engine', build(wrong));
+    expect(status).toBe(4);
+    expect(stdout).toMatch(/^they differ before the first instruction\n {2}edx: /);
+    expect(stdout).toContain('no one-instruction reproducer: no instruction has been executed');
+  }, 60_000);
+
   it('says so where nothing differs', async () => {
     expect(await run(TRACE)).toMatchObject({ status: 0, stdout: 'no difference in 118,324 ticks\n' });
     expect(await run(TRACE, '--tier', 'auto,step')).toMatchObject({ status: 0, stdout: 'no difference in 118,324 ticks\n' });
@@ -88,6 +96,16 @@ describe('diff', () => {
     expect(status).toBe(2);
     expect(stderr).toContain(message);
   });
+
+  it('leaves one line when it is interrupted', async () => {
+    const listeners = process.listenerCount('SIGINT');
+    setTimeout(() => process.emit('SIGINT'), 100);
+    const { status, stdout, stderr } = await run(TRACE, '--tier', 'auto,step');
+    expect(status).toBe(130);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^interrupted at tick [\d,]+: the first difference has not been found\n$/);
+    expect(process.listenerCount('SIGINT')).toBe(listeners);
+  }, 60_000);
 
   it('refuses a damaged trace', async () => {
     const folder = build('');

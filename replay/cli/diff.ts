@@ -29,8 +29,11 @@ const MOST_FIELDS = 32;
 export async function diff(path: string, options: DiffCommandOptions): Promise<number> {
   const choice = await choiceOf(options);
   const progress = new ProgressLine();
+  const interrupted = new AbortController();
+  const stop = (): void => interrupted.abort();
   const trace = openTraceFile(path);
   let one: Case | string = '';
+  let comparedTick = 0;
   const search = {
     imagesDirectory: options.images,
     disassemble,
@@ -38,13 +41,16 @@ export async function diff(path: string, options: DiffCommandOptions): Promise<n
     atCommonTick: (machine: DiffMachine): void => {
       one = caseFromMachine(machine as Machine);
     },
+    signal: interrupted.signal,
     onProgress: (tick: number, lastTick: number): void => {
+      comparedTick = Math.max(comparedTick, tick);
       if (process.stderr.isTTY) progress.show(`comparing: ${millions(tick)} of ${millions(lastTick)} ticks`);
     },
   };
   try {
-    const recording = choice === undefined ? diffRecording(trace, search) : undefined;
-    const difference = choice === undefined ? recording?.tiers : diffTrace(trace, choice, search);
+    if (choice !== undefined) process.on('SIGINT', stop);
+    const recording = choice === undefined ? await diffRecording(trace, search) : undefined;
+    const difference = choice === undefined ? recording?.tiers : await diffTrace(trace, choice, search);
     progress.hide();
     const reproducer = difference === undefined ? undefined : reproducerFor(one, difference, options.engine === undefined);
     const withReproducer =
@@ -59,8 +65,11 @@ export async function diff(path: string, options: DiffCommandOptions): Promise<n
     return found === undefined ? STATUS.ok : STATUS.divergence;
   } catch (error) {
     if (error instanceof EngineBuildError) throw new UsageError(error.message);
-    throw error;
+    if (!interrupted.signal.aborted) throw error;
+    process.stderr.write(`interrupted at tick ${grouped(comparedTick)}: the first difference has not been found\n`);
+    return STATUS.interrupted;
   } finally {
+    process.off('SIGINT', stop);
     progress.hide();
     trace.close();
   }
@@ -101,7 +110,11 @@ function recordingLines({ divergence, agreedTick, differsTick, interrupts, input
 function differenceLines(difference: Difference): string[] {
   const { tick, commonTick, inOneStep, lookedFromTick, sides, instruction, happened, fields, before } = difference;
   const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
-  const lines = [`first difference at tick ${grouped(tick)}; last common checkpoint: tick ${grouped(commonTick)}`];
+  const lines = [
+    tick === commonTick
+      ? 'they differ before the first instruction'
+      : `first difference at tick ${grouped(tick)}; last common checkpoint: tick ${grouped(commonTick)}`,
+  ];
   if (!inOneStep) lines.push(`  single steps do not show it: it takes a run in one go from tick ${grouped(commonTick)}`);
   if (lookedFromTick > 0) lines.push(`  every tick compared from tick ${grouped(lookedFromTick)}, before that in stretches`);
   if (instruction !== undefined)

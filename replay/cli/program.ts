@@ -309,9 +309,12 @@ const DIFF_HELP = `
 Examples:
   replay86 diff boot.trace                     this engine against what was recorded
   replay86 diff boot.trace --tier auto,step
-  replay86 diff boot.trace --engine ../older-replay86
+  replay86 diff boot.trace --engine ../older-replay86 --out found
 
-Exit status: 0 no difference; 2 usage; 4 a difference; 6 unreadable trace or image.`;
+Both run side by side, their whole states compared now and then; then tick by tick. What is found has been seen with fresh machines. The
+instruction is tried on the reference model as well; --out writes it as a test for vitest, see replay86 fuzz.
+
+Exit status: 0 no difference; 2 usage; 4 a difference; 6 unreadable trace or image; 130 interrupted.`;
 
 const FUZZ_HELP = `
 Examples:

@@ -107,7 +107,11 @@ function flip(bytes: Uint8Array | undefined, at: number): void {
 const LAST_TICK = 1200;
 const COMPARED_OFTEN = { spacingTicks: 256 };
 
-function search(index: number, lastTick: number, faulty: (machine: Machine) => DiffMachine): ReturnType<typeof explain> | undefined {
+async function search(
+  index: number,
+  lastTick: number,
+  faulty: (machine: Machine) => DiffMachine,
+): Promise<ReturnType<typeof explain> | undefined> {
   const { trace, places } = traces[index] as (typeof traces)[number];
   const events: Pick<Trace, 'inputs' | 'coveredTo'> = trace;
   const [left, right] = places as [Beginning, Beginning];
@@ -117,19 +121,19 @@ function search(index: number, lastTick: number, faulty: (machine: Machine) => D
       () => new Side('wrong', faulty(right.again()), events),
       goesBackBy,
     );
-  const found = findFirstDifference(open, lastTick, COMPARED_OFTEN);
+  const found = await findFirstDifference(open, lastTick, COMPARED_OFTEN);
   return found === undefined ? undefined : explain(found, disassemble);
 }
 
 describe('a machine that goes wrong', () => {
-  it('is found at the exact tick, with the exact field', () => {
-    fc.assert(
-      fc.property(
+  it('is found at the exact tick, with the exact field', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         fc.nat(traces.length - 1),
         fc.integer({ min: 1, max: LAST_TICK }),
         fc.constantFrom(...FAULTS),
-        (index, faultTick, [field, fault]) => {
-          const found = search(index, LAST_TICK, (machine) => faultyMachine(machine, faultTick, fault));
+        async (index, faultTick, [field, fault]) => {
+          const found = await search(index, LAST_TICK, (machine) => faultyMachine(machine, faultTick, fault));
           expect(found?.tick).toBe(faultTick);
           expect(found?.inOneStep).toBe(true);
           expect(found?.fields.map((difference) => difference.field)).toEqual([expect.stringMatching(field)]);
@@ -148,29 +152,32 @@ describe('a mistake with a memory of its own', () => {
     [700, 699],
     [700, 701],
     [300, 900],
-  ])('is found where fresh machines make it, at tick %i, and not at tick %i as those that were put back', (faultTick, rewoundTick) => {
-    const found = search(0, LAST_TICK, (machine) => faultyOnceRewound(machine, faultTick, rewoundTick, loseBit));
-    expect(found).toMatchObject({ tick: faultTick, commonTick: faultTick - 1, inOneStep: true, fields: [{ field: 'ebp' }] });
-  });
+  ])(
+    'is found where fresh machines make it, at tick %i, and not at tick %i as those that were put back',
+    async (faultTick, rewoundTick) => {
+      const found = await search(0, LAST_TICK, (machine) => faultyOnceRewound(machine, faultTick, rewoundTick, loseBit));
+      expect(found).toMatchObject({ tick: faultTick, commonTick: faultTick - 1, inOneStep: true, fields: [{ field: 'ebp' }] });
+    },
+  );
 
-  it.each([false, true])('that takes a run in one go is found with that run; by fresh machines only: %s', (onlyFresh) => {
-    const found = search(0, LAST_TICK, (machine) => faultyInOneGo(machine, 700, 100, onlyFresh, loseBit));
+  it.each([false, true])('that takes a run in one go is found with that run; by fresh machines only: %s', async (onlyFresh) => {
+    const found = await search(0, LAST_TICK, (machine) => faultyInOneGo(machine, 700, 100, onlyFresh, loseBit));
     expect(found).toMatchObject({ tick: 700, commonTick: 600, inOneStep: false, fields: [{ field: 'ebp' }] });
   });
 
-  it('that only machines make which were put back is none', () => {
-    expect(search(0, LAST_TICK, (machine) => faultyOnceRewound(machine, LAST_TICK + 1, 300, loseBit))).toBeUndefined();
+  it('that only machines make which were put back is none', async () => {
+    expect(await search(0, LAST_TICK, (machine) => faultyOnceRewound(machine, LAST_TICK + 1, 300, loseBit))).toBeUndefined();
   });
 });
 
 describe('nothing goes wrong', () => {
-  it('between tiers', () => {
+  it('between tiers', async () => {
     const trace = openTrace('timer');
     const sides = [
       { name: 'auto', tier: 'auto' },
       { name: 'step', tier: 'step' },
     ] as const;
-    expect(diffTrace(trace, sides, { disassemble, everyTickLimit: 0 })).toBeUndefined();
+    expect(await diffTrace(trace, sides, { disassemble, everyTickLimit: 0 })).toBeUndefined();
     trace.close();
   }, 60_000);
 });

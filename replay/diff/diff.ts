@@ -33,13 +33,13 @@ export interface DiffOptions extends SearchOptions {
 
 /**
  * @returns undefined when they do the same all along
- * @throws TraceError when an image is missing or has changed, or the trace is from a later version
+ * @throws TraceError when an image is missing or has changed, or the trace is from a later version; the reason of `signal`
  */
-export function diffTrace(
+export async function diffTrace(
   trace: Trace,
   [left, right]: readonly [SideChoice, SideChoice],
   { imagesDirectory, disassemble, atCommonTick, lastTick = trace.coveredTo.tick + 1, ...search }: DiffOptions,
-): Difference | undefined {
+): Promise<Difference | undefined> {
   requireReplayable(trace.header.engineVersion);
   const images = new TraceImages(trace, imagesDirectory);
   try {
@@ -53,7 +53,7 @@ export function diffTrace(
       );
     // Tiers differ in blocks only: in single steps they are the same machine.
     const steps = left.create === right.create ? { everyTickLimit: 0 } : {};
-    const found = findFirstDifference(open, lastTick, { ...steps, ...search });
+    const found = await findFirstDifference(open, lastTick, { ...steps, ...search });
     return found === undefined ? undefined : explain(found, disassemble, atCommonTick);
   } finally {
     images.close();

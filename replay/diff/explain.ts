@@ -58,12 +58,14 @@ export function explain(
   const { checkpoint, left, right } = pair;
   const tick = Math.min(Math.max(left.tick, right.tick), Math.max(checkpoint.tick + 1, Math.min(left.tick, right.tick)));
   const happened = [[...left.happened], [...right.happened]] as const;
-  pair.rewind();
+  // Machines that differ from the beginning have nothing in common to be put back to.
+  const begun = left.tick > 0 || right.tick > 0;
+  if (begun) pair.rewind();
   const { machine } = pair.left;
   const { cpu } = checkpoint.left.state;
   const place = placeOf(checkpoint.left.state);
   const code = machine.peekLinear(place.linear, INSTRUCTION_LIMIT_BYTES);
-  const [line] = machine.halted ? [] : disassemble(code, { bits: place.bits, address: place.eip, count: 1 });
+  const [line] = !begun || machine.halted ? [] : disassemble(code, { bits: place.bits, address: place.eip, count: 1 });
   const stack = machine.peekLinear(place.stackLinear, STACK_BYTES);
   const cpuFields = fieldsOf({ cpu: cpu as StateValue });
   const processor = Object.fromEntries([...cpuFields].filter(([, value]) => !/^0x0+$/.test(value)));

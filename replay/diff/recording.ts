@@ -23,7 +23,7 @@ export interface RecordingDifference {
 }
 
 /** @returns undefined when the replay is as recorded @throws TraceError */
-export function diffRecording(trace: Trace, options: DiffOptions): RecordingDifference | undefined {
+export async function diffRecording(trace: Trace, options: DiffOptions): Promise<RecordingDifference | undefined> {
   let agreedTick = 0;
   const { divergence } = replay(trace, {
     imagesDirectory: options.imagesDirectory,
@@ -42,6 +42,6 @@ export function diffRecording(trace: Trace, options: DiffOptions): RecordingDiff
     { name: 'auto', tier: 'auto' },
     { name: 'step', tier: 'step' },
   ] as const;
-  const tiers = diffTrace(trace, sides, { ...options, lastTick: differsTick });
+  const tiers = await diffTrace(trace, sides, { ...options, lastTick: differsTick });
   return { divergence, agreedTick, differsTick, interrupts: within, inputs, tiers };
 }

@@ -1,10 +1,11 @@
 /**
  * The first tick at which two machines on the same trace differ. They go side by side, their whole states compared at
  * distances that double; where these differ, the last stretch is halved to where the difference begins that lasts. Before that
- * there may be differences that come and go: everything from the last common checkpoint (of a short trace, from the beginning)
+ * there may be differences that come and go: everything from a common checkpoint shortly before (of a short trace, from the beginning)
  * is gone through tick by tick.
  */
 import type { Pair } from './pair.js';
+import { Progress, type ProgressOptions } from './progress.js';
 
 /** Where a search has ended: the pair stands where the two differ, its checkpoint is the last tick at which they are the same. */
 export interface Found {
@@ -18,17 +19,20 @@ export interface Found {
   readonly lookedFromTick: number;
 }
 
-export interface SearchOptions {
+export interface SearchOptions extends ProgressOptions {
   /** Greatest distance of comparisons. */
   readonly spacingTicks?: number | undefined;
   /** Up to here traces are gone through tick by tick from their beginning. */
   readonly everyTickLimit?: number | undefined;
-  readonly onProgress?: ((tick: number, lastTick: number) => void) | undefined;
 }
 
 const FIRST_SPACING_TICKS = 2 ** 12;
 const SPACING_TICKS = 2 ** 20;
-const EVERY_TICK_LIMIT = 2 ** 20;
+/** Of a longer trace, how far before the difference that lasts. */
+const NEAR_TICKS = 2 ** 14;
+const EVERY_TICK_LIMIT = 2 ** 19;
+/** A long way in one go is made in so many ticks at a time. */
+const WAY_TICKS = 2 ** 24;
 /** Ticks for which only the processors are compared each time. */
 const GROUP_TICKS = 32;
 
@@ -38,24 +42,28 @@ type OpenPair = (goesBackBy?: 'reopening') => Pair;
  * What it returns has been seen with fresh machines: a mistake may have its own memory (a buffer with what was read last, code
  * decoded before), which putting a machine back does not put back.
  * @param open a fresh pair at tick 0 @param lastTick how far there is anything to compare
+ * @throws the reason of `options.signal`
  */
-export function findFirstDifference(open: OpenPair, lastTick: number, options: SearchOptions = {}): Found | undefined {
-  const { spacingTicks = SPACING_TICKS, everyTickLimit = EVERY_TICK_LIMIT, onProgress } = options;
+export async function findFirstDifference(open: OpenPair, lastTick: number, options: SearchOptions = {}): Promise<Found | undefined> {
+  const { spacingTicks = SPACING_TICKS, everyTickLimit = EVERY_TICK_LIMIT } = options;
+  const progress = new Progress(lastTick, options);
   const pair = open();
   if (!pair.agrees()) return { pair, inOneStep: true, lookedFromTick: 0 };
   pair.commit();
-  const stretch = lastingDifference(pair, lastTick, spacingTicks, onProgress);
+  const stretch = await lastingDifference(pair, lastTick, spacingTicks, progress);
   if (stretch === undefined && lastTick > everyTickLimit) return undefined;
   const { differsTick, endTick } = stretch ?? { differsTick: lastTick, endTick: lastTick };
-  const lookedFromTick = differsTick <= everyTickLimit ? 0 : pair.checkpoint.tick;
-  if (lookedFromTick === pair.checkpoint.tick) pair.rewind();
-  const slow = lookedFromTick === pair.checkpoint.tick ? pair : fromBeginning(open);
-  const inSteps = byTicks(slow, differsTick, onProgress);
+  const fromTheBeginning = differsTick <= everyTickLimit;
+  if (!fromTheBeginning) approach(pair, differsTick);
+  const slow = fromTheBeginning ? fromBeginning(open) : pair;
+  const lookedFromTick = slow.checkpoint.tick;
+  const inSteps = await byTicks(slow, differsTick, progress);
   if (inSteps === 'none' && stretch === undefined) return undefined;
   const exact =
-    (inSteps === 'found' ? seenAfresh(open, slow.checkpoint.tick) : undefined) ?? walkAfresh(open, lookedFromTick, endTick, onProgress);
+    (inSteps === 'found' ? await seenAfresh(open, slow.checkpoint.tick, progress) : undefined) ??
+    (await walkAfresh(open, lookedFromTick, endTick, progress));
   if (exact !== undefined) return { pair: exact, inOneStep: true, lookedFromTick };
-  const fast = stretch === undefined ? undefined : inOneGo(open, endTick, spacingTicks);
+  const fast = stretch === undefined ? undefined : await inOneGo(open, endTick, spacingTicks, progress);
   return fast === undefined ? undefined : { pair: fast, inOneStep: false, lookedFromTick };
 }
 
@@ -67,9 +75,9 @@ function fromBeginning(open: OpenPair, goesBackBy?: 'reopening'): Pair {
 }
 
 /** Fresh machines, straight to a tick, where they are the same, and one step on. @returns undefined where these do not differ, either */
-function seenAfresh(open: OpenPair, commonTick: number): Pair | undefined {
+async function seenAfresh(open: OpenPair, commonTick: number, progress: Progress): Promise<Pair | undefined> {
   const pair = fromBeginning(open);
-  pair.advance(commonTick);
+  await goTo(pair, commonTick, progress);
   if (!pair.agrees()) return undefined;
   pair.commit();
   pair.advance(commonTick + 1);
@@ -77,25 +85,32 @@ function seenAfresh(open: OpenPair, commonTick: number): Pair | undefined {
 }
 
 /** Fresh machines, never put back: everything is looked at, at each tick from the first on. */
-function walkAfresh(open: OpenPair, firstTick: number, lastTick: number, onProgress: SearchOptions['onProgress']): Pair | undefined {
+async function walkAfresh(open: OpenPair, firstTick: number, lastTick: number, progress: Progress): Promise<Pair | undefined> {
   const pair = fromBeginning(open, 'reopening');
-  pair.advance(firstTick);
+  await goTo(pair, firstTick, progress);
   if (!pair.agrees()) return undefined;
   pair.commit();
   while (pair.tick < lastTick && !pair.ended) {
     pair.advance(pair.tick + 1);
     if (!pair.agrees()) return pair;
     pair.commit();
-    onProgress?.(pair.tick, lastTick);
+    await progress.at(pair.tick);
   }
   return undefined;
 }
 
+async function goTo(pair: Pair, tick: number, progress: Progress): Promise<void> {
+  while (pair.tick < tick && !pair.ended) {
+    pair.advance(Math.min(pair.tick + WAY_TICKS, tick));
+    await progress.at(pair.tick);
+  }
+}
+
 /** @returns the pair where a run in one go differs, its checkpoint as close before as the difference lets it */
-function inOneGo(open: OpenPair, lastTick: number, spacingTicks: number): Pair | undefined {
+async function inOneGo(open: OpenPair, lastTick: number, spacingTicks: number, progress: Progress): Promise<Pair | undefined> {
   for (const goesBackBy of [undefined, 'reopening'] as const) {
     const pair = fromBeginning(open, goesBackBy);
-    const stretch = lastingDifference(pair, lastTick, spacingTicks, undefined);
+    const stretch = await lastingDifference(pair, lastTick, spacingTicks, progress);
     if (stretch === undefined) continue;
     narrow(pair, stretch.differsTick);
     if (!pair.rewinds || boundsSeenAfresh(pair, pair.checkpoint.tick, stretch.differsTick)) return pair;
@@ -117,12 +132,12 @@ function boundsSeenAfresh(pair: Pair, commonTick: number, differsTick: number): 
  * @returns the first tick at which they differ when run in one go from the checkpoint, and from which on they go on differing; and
  *   where that was seen by machines that had never been put back
  */
-function lastingDifference(
+async function lastingDifference(
   pair: Pair,
   lastTick: number,
   spacingTicks: number,
-  onProgress: SearchOptions['onProgress'],
-): { readonly differsTick: number; readonly endTick: number } | undefined {
+  progress: Progress,
+): Promise<{ readonly differsTick: number; readonly endTick: number } | undefined> {
   let distance = Math.min(FIRST_SPACING_TICKS, spacingTicks);
   while (pair.tick < lastTick && !pair.ended) {
     const target = Math.min(pair.tick + distance, lastTick);
@@ -132,7 +147,7 @@ function lastingDifference(
       return { differsTick, endTick: target };
     }
     pair.commit();
-    onProgress?.(pair.tick, lastTick);
+    await progress.at(pair.tick);
     distance = Math.min(distance * 2, spacingTicks);
   }
   return undefined;
@@ -156,12 +171,23 @@ function firstWhere(low: number, high: number, holds: (tick: number) => boolean)
   return at;
 }
 
+/** Moves the checkpoint towards a difference, as long as the two are the same. */
+function approach(pair: Pair, differsTick: number): void {
+  pair.rewind();
+  while (pair.tick + NEAR_TICKS < differsTick) {
+    pair.advance(pair.tick + NEAR_TICKS);
+    if (!pair.agrees()) break;
+    pair.commit();
+  }
+  pair.rewind();
+}
+
 /**
  * Tick by tick from the checkpoint.
  * @returns 'found' where they differ where the pair stands now, the checkpoint being one step before; 'unsure' where the machines
  *   cannot be put back
  */
-function byTicks(pair: Pair, lastTick: number, onProgress: SearchOptions['onProgress']): 'found' | 'none' | 'unsure' {
+async function byTicks(pair: Pair, lastTick: number, progress: Progress): Promise<'found' | 'none' | 'unsure'> {
   while (pair.tick < lastTick && !pair.ended) {
     const groupEnd = Math.min(pair.tick + GROUP_TICKS, lastTick);
     if (!groupAgrees(pair, groupEnd)) {
@@ -173,7 +199,7 @@ function byTicks(pair: Pair, lastTick: number, onProgress: SearchOptions['onProg
         pair.commit();
       }
     }
-    onProgress?.(pair.tick, lastTick);
+    await progress.at(pair.tick);
   }
   return 'none';
 }

@@ -100,7 +100,7 @@ function differsAt({ config }: Run, create: CreateMachine, fromTick: number, tic
   return !isDeepStrictEqual(one, other);
 }
 
-function judgeOn(run: Run, create: CreateMachine): Judgement | undefined {
+async function judgeOn(run: Run, create: CreateMachine): Promise<Judgement | undefined> {
   const { name, trace, lastTick } = run;
   // Most mutants do nothing here: that is soon seen.
   if (doesNothing(run, create)) return undefined;
@@ -109,7 +109,7 @@ function judgeOn(run: Run, create: CreateMachine): Judgement | undefined {
     { name: 'engine', tier: 'auto' },
     { name: 'mutant', tier: 'auto', create },
   ] as const;
-  const found = diffTrace(trace, sides, { disassemble, lastTick, everyTickLimit: WALK_LIMIT_TICKS });
+  const found = await diffTrace(trace, sides, { disassemble, lastTick, everyTickLimit: WALK_LIMIT_TICKS });
   if (found === undefined) return { kind: 'wrong', text: `${name}: digests differ, no difference is found` };
   const { tick, commonTick, inOneStep, instruction, fields } = found;
   const expected = walk(run, create, inOneStep ? tick : lastTick);
@@ -143,7 +143,7 @@ async function judge({ mutant, traces }: Task): Promise<Judgement> {
     const { create, folder } = await engineWith(mutant);
     try {
       for (const run of all) {
-        const judgement = judgeOn(run, create);
+        const judgement = await judgeOn(run, create);
         if (judgement !== undefined) return judgement;
       }
       return { kind: 'nothing', text: '' };
