@@ -7,6 +7,7 @@
  */
 import type { Machine } from '../../engine/index.js';
 import { firstAtOrAfter } from '../sorted.js';
+import { FlowTrace, type Found } from './flow.js';
 import type { TravelOptions } from './history.js';
 import type { Hit, Stop, StopCondition } from './stops.js';
 import type { Timeline } from './timeline.js';
@@ -208,47 +209,49 @@ export async function finish(timeline: Timeline, options: TravelOptions): Promis
   return timeline.step(1, options);
 }
 
-/** Back to the call (or to the interrupt) that has led into the present frame. */
+/**
+ * Back to the call (or to the interrupt) that has led into the present frame. Where none has, as into a new task, to the
+ * return that has.
+ */
 export async function reverseFinish(timeline: Timeline, options: TravelOptions): Promise<Stop> {
   const { machine } = timeline;
-  const lowest = stackTop(machine);
-  /** Slots whose calls are over by now, as later stretches have shown. */
-  const over = new Set<number>();
-  let pairing = new Pairing(machine, lowest);
-  let unpaired = new Set<number>();
-  const noteFlow = (): boolean => {
-    const mnemonic = machine.peekInstruction()?.mnemonic ?? '';
-    if (CALLS.has(mnemonic)) pairing.called(machine.tick);
-    else if (SOFTWARE_INTERRUPTS.has(mnemonic)) pairing.interrupted(machine.tick);
-    else if (!pairing.returns(mnemonic) && pairing.isNear(pairing.top + INTERRUPT_FRAME_BYTES)) unpaired.add(pairing.top);
-    return false;
-  };
-  const noteEvent = (): boolean => {
-    pairing.interrupted(machine.tick);
-    return false;
-  };
-  const conditions: StopCondition[] = [
-    { ...FLOW, when: noteFlow },
-    { kind: 'interrupt', when: noteEvent },
-    { kind: 'exception', when: noteEvent },
-  ];
-  const found = await timeline.lastStretch(timeline.tick, conditions, options, (): readonly Hit[] => {
-    const isOpen = ([slot]: [number, number]): boolean => !over.has(slot);
-    const isOpenInterrupt = ([before]: [number, number]): boolean =>
-      ![...over].some((top) => before > top && before - top <= INTERRUPT_FRAME_BYTES);
-    const open = [...[...pairing.calls].filter(isOpen), ...[...pairing.interrupts].filter(isOpenInterrupt)];
-    for (const slot of unpaired) over.add(slot);
-    pairing = new Pairing(machine, lowest);
-    unpaired = new Set();
-    const tick = Math.max(...open.map(([, at]) => at));
-    return open.length === 0 ? [] : [{ tick, condition: FLOW }];
-  });
-  if (found === 'interrupted') return { kind: 'interrupted' };
-  const [hit] = found;
-  if (hit === undefined) {
-    await timeline.seek(0);
-    return { kind: 'begin' };
+  const flow = new FlowTrace(machine);
+  let tick = timeline.tick;
+  for (;;) {
+    const found = await entryBefore(timeline, flow, tick, options);
+    if (found === 'interrupted') return { kind: 'interrupted' };
+    if (found === undefined) {
+      await timeline.seek(0);
+      return { kind: 'begin' };
+    }
+    if ('entryTick' in found) return standAt(timeline, found.entryTick);
+    const origin = await timeline.lastBefore(found.exit.tick, flow.conditionsFor(found.exit), options);
+    if (origin === 'interrupted') return { kind: 'interrupted' };
+    const [hit] = origin;
+    if (hit === undefined) return standAt(timeline, found.exit.tick);
+    tick = hit.tick;
+    await timeline.history.seekBack(tick);
+    flow.goOnHere();
   }
-  await timeline.history.seekBack(hit.tick);
+}
+
+async function standAt(timeline: Timeline, tick: number): Promise<Stop> {
+  await timeline.history.seekBack(tick);
   return { kind: 'stepped' };
+}
+
+async function entryBefore(
+  timeline: Timeline,
+  flow: FlowTrace,
+  tick: number,
+  options: TravelOptions,
+): Promise<Found | 'interrupted' | undefined> {
+  let found: Found | undefined;
+  const result = (): readonly Hit[] => {
+    found = flow.take();
+    return found === undefined ? [] : [{ tick, condition: FLOW }];
+  };
+  return (await timeline.lastStretch(tick, flow.conditions, options, result)) === 'interrupted'
+    ? 'interrupted'
+    : (found ?? flow.takeLast());
 }
