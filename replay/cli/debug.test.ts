@@ -24,8 +24,10 @@ describe('what cannot work is said in one line', () => {
     [2, 'exclude each other', TRACE, '--port', '0', '--stdio'],
     [2, 'exclude each other', TRACE, '--gdb', '--stdio'],
     [2, 'Give a port from 0 to 65535', TRACE, '--port', '65536'],
-    [2, 'no-such.elf', TRACE, '--port', '0', '--symbols', 'no-such.elf'],
+    [2, 'no-such.elf: cannot be read: no such file or folder', TRACE, '--port', '0', '--symbols', 'no-such.elf'],
     [2, 'it is no ELF file', TRACE, '--port', '0', '--symbols', TRACE],
+    [2, 'cannot be read: it is a folder', TRACE, '--gdb', '--symbols', '/'],
+    [2, 'cannot be read: it is a folder', TRACE, '--command', 'where', '--symbols', '/'],
     [6, 'no-such.trace', 'no-such.trace', '--port', '0'],
   ])('%i %s', async (status, message, ...args) => {
     expect(await run(...args)).toBe(status);

@@ -1,6 +1,8 @@
 /**
  * Commands that show what is there: registers, memory, code, output.
  */
+
+import { fileProblem } from '../../traces/file-source.js';
 import { bytesText } from '../bytes-text.js';
 import { grouped, plural } from '../cli/text.js';
 import { CONSOLE_SOURCES } from '../timeline/console-log.js';
@@ -122,7 +124,7 @@ export function loadSymbols(session: Session, path: string): number {
   try {
     file = session.host.readFile(path);
   } catch (error) {
-    throw new CommandError(`${path} cannot be read: ${(error as Error).message}`);
+    throw new CommandError(`${path}: cannot be read: ${fileProblem(error)}`);
   }
   try {
     return session.symbols.load(file);
