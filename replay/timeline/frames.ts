@@ -3,7 +3,8 @@
  * not keep frame pointers, symbols are not asked for.
  *
  * A call, INT or REP is over when the instruction behind it comes next and the stack pointer is back: recursion reaches the
- * same address with another one. Stacks of other tasks are told by being further away than a call removes.
+ * same address with another one. Stacks of other tasks are told by being further away than a call removes; on the way back
+ * out of a frame by what belongs together (flow.ts).
  */
 import type { Machine } from '../../engine/index.js';
 import { firstAtOrAfter } from '../sorted.js';
