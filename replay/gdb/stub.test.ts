@@ -600,13 +600,14 @@ describe('whatever comes', () => {
     'qXfer:',
     'qXfer:features:read:target.xml:',
     'qSupported:',
-    'qSearch',
+    'qSearch:memory:',
+    'qCRC:',
     'vRun;',
   );
   const joined = fc.tuple(fc.oneof(letters, names), fc.array(fc.tuple(hex, fc.constantFrom(',', ':', ';', '=', '')), { maxLength: 4 }));
   const shaped = joined.map(([start, parts]) => start + parts.map(([value, separator]) => value + separator).join(''));
   const monitorLine = fc
-    .tuple(fc.constantFrom('goto', 'writes', 'irqs', 'restart', 'checkpoint', 'when'), hex, hex)
+    .tuple(fc.constantFrom('goto', 'writes', 'irqs', 'restart', 'checkpoint', 'when', 'divergence', 'fork'), hex, hex)
     .map((words) => words.join(' '));
   const packet = fc.oneof(
     { weight: 4, arbitrary: shaped },
