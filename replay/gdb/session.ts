@@ -3,6 +3,7 @@
  * outlives the connection of gdb.
  */
 import type { Machine } from '../../engine/index.js';
+import { TraceError } from '../../traces/index.js';
 import type { TravelOptions } from '../timeline/history.js';
 import { DivergenceError } from '../timeline/playback.js';
 import type { Queries } from '../timeline/queries/queries.js';
@@ -198,10 +199,16 @@ export class Session {
     return diversion;
   }
 
-  /** Back to the recording. */
+  /** Back to the recording. Where the diversion was to be recorded and cannot be, that is said when gdb listens. */
   leaveDiversion(): void {
-    this.diversion?.close();
+    const { diversion } = this;
     this.diversion = undefined;
+    try {
+      diversion?.close();
+    } catch (error) {
+      if (!(error instanceof TraceError)) throw error;
+      this.notices += `replay86: the diversion is not recorded: ${error.message}\n`;
+    }
   }
 
   printNotices(print: (text: string) => void): void {

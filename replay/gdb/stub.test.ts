@@ -1,5 +1,5 @@
 /** Each packet of the protocol, on recorded guests in real and in protected mode. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -578,6 +578,25 @@ describe('diversions', () => {
     }
   });
 
+  it('whose recording is lost are left all the same', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'replay86-gdb-stub-'));
+    try {
+      const path = join(folder, 'diverted.trace');
+      await client.monitor(`fork ${path}`);
+      await client.ask('s');
+      truncateSync(path);
+      expect(await client.monitor('restart')).toContain('tick 0 of 521607');
+      const [told = '', stop] = await client.askAll('s');
+      expect(consoleText(told)).toBe(
+        `replay86: the diversion is not recorded: ${path}, byte 0: not a trace: it does not start with the signature of one\n`,
+      );
+      expect(stop).toMatch(/^T05thread/);
+      expect(client.defects).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('run as the recording did when nothing is changed', async () => {
     open('timer');
     await goTo(300_000);
@@ -607,7 +626,7 @@ describe('whatever comes', () => {
   const joined = fc.tuple(fc.oneof(letters, names), fc.array(fc.tuple(hex, fc.constantFrom(',', ':', ';', '=', '')), { maxLength: 4 }));
   const shaped = joined.map(([start, parts]) => start + parts.map(([value, separator]) => value + separator).join(''));
   const monitorLine = fc
-    .tuple(fc.constantFrom('goto', 'writes', 'irqs', 'restart', 'checkpoint', 'when', 'divergence', 'fork'), hex, hex)
+    .tuple(fc.constantFrom('goto', 'writes', 'irqs', 'restart', 'checkpoint', 'when', 'divergence'), hex, hex)
     .map((words) => words.join(' '));
   const packet = fc.oneof(
     { weight: 4, arbitrary: shaped },
