@@ -123,7 +123,7 @@ export const CLASSICS: readonly Classic[] = [
     'lost effect',
     'cpu/code-cache',
     'modified code runs as it was',
-    'if (hit) this.dropBlocks(codeFrame, offset, offset + bytes);',
+    'if (anyMarked(codeFrame.decoded, offset, offset + bytes)) this.dropBlocks(codeFrame, offset, offset + bytes);',
     '',
   ),
   classic(
