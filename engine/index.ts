@@ -13,4 +13,4 @@ export type { VgaText } from './devices/vga.js';
 export { ConfigError, createMachine, Machine, type MachineState, MEMORY_LIMIT_BYTES, type UnclaimedAccess } from './machine.js';
 export type { Accessor } from './mmu/physical-memory.js';
 export type { FrameTracker } from './mmu/written-frames.js';
-export { WRITTEN_SET_LENGTH } from './mmu/written-words.js';
+export { WRITTEN_SET_LENGTH } from './mmu/written-lines.js';

@@ -507,14 +507,14 @@ export class Machine {
     return this.core.state.u8.subarray(at, at + 4096);
   }
   /**
-   * Adds the 32-bit words of a frame that have been written since they were last taken to a set of as many bits. One alone
+   * Adds the lines of 64 bytes of a frame that have been written since they were last taken to a set of 64 bits. One alone
    * can ask for them.
    */
-  takeWrittenWords(frame: number, into: Uint32Array): void {
-    this.physical.words.take(frame, into);
+  takeWrittenLines(frame: number, into: Uint32Array): void {
+    this.physical.writtenLines.take(frame, into);
   }
-  forgetWrittenWords(frame: number): void {
-    this.physical.words.forget(frame);
+  forgetWrittenLines(frame: number): void {
+    this.physical.writtenLines.forget(frame);
   }
   /** Linear pages in which instructions have been about to be executed since this was last asked, ascending. One alone can ask. */
   takeExecutedPages(): Uint32Array {

@@ -153,8 +153,6 @@ export const TIME_STAMP_BASE = region.take(8, 8);
 /** How many frames are RAM, and whether A20 is open: what the quick page walk must know of physical memory. */
 export const RAM_FRAMES = region.take(4);
 export const A20_OPEN = region.take(4);
-/** What leads from a host address of a frame, divided by 4, to the byte of its word (mmu/written-words.ts). */
-export const WRITTEN_WORDS_OFFSET = region.take(4);
 /** How many entries TLB_FILLED lists; more than it holds once it has overflowed. */
 export const TLB_FILLED_COUNT = region.take(4);
 
@@ -202,15 +200,18 @@ export const TABLE_USE = FRAME_FLAGS + FRAMES_LIMIT;
 export const EXECUTED_PAGES = Math.ceil((TABLE_USE + FRAMES_LIMIT * 4) / 16) * 16;
 export const EXECUTED_PAGES_BYTES = 2 ** 20;
 
+/** By line of the frames: a byte (mmu/written-lines.ts). */
+export const LINE_BYTES = 64;
+export const WRITTEN_LINES = EXECUTED_PAGES + EXECUTED_PAGES_BYTES;
+const WRITTEN_LINES_BYTES = FRAMES_LIMIT * (4096 / LINE_BYTES);
+
 /** Decoded records. */
 export const RECORD_BYTES = 24;
-export const RECORD_ARENA = EXECUTED_PAGES + EXECUTED_PAGES_BYTES;
+export const RECORD_ARENA = WRITTEN_LINES + WRITTEN_LINES_BYTES;
 export const RECORD_ARENA_BYTES = 24 * 1024 * 1024;
 const FIXED_END = RECORD_ARENA + RECORD_ARENA_BYTES;
 /** Storage of frames: RAM, then ROM. On a 64 KiB boundary. */
 export const FRAMES = Math.ceil(FIXED_END / 0x10000) * 0x10000;
 
-/** Behind the frames a byte for each word of them. Generated code reads up to 16 bytes from wherever an access begins. */
-export const writtenWordsAt = (frameBytes: number): number => FRAMES + frameBytes + 16;
-/** Size of a memory with so much storage for frames, in pages of WebAssembly. */
-export const memoryPages = (frameBytes: number): number => Math.ceil((writtenWordsAt(frameBytes) + frameBytes / 4) / 0x10000);
+/** Size of a memory with so much storage for frames, in pages. Generated code reads up to 16 bytes from wherever an access begins. */
+export const memoryPages = (frameBytes: number): number => Math.ceil((FRAMES + frameBytes + 16) / 0x10000);

@@ -8,7 +8,7 @@
 import * as layout from '../cpu/layout.js';
 import { MODE_CODE_32, MODE_CODE_FLAT } from '../cpu/mode.js';
 import { ATTRIBUTE, CR0, CR4, EFLAG } from '../cpu/state.js';
-import { emitWrittenRun } from '../mmu/written-words.js';
+import { emitWritten } from '../mmu/written-lines.js';
 import type { Context } from '../translate/context.js';
 import { toI32 } from '../translate/int.js';
 import { load32, load64, loadF64, store32, storeF64 } from '../wasm/memory-access.js';
@@ -166,7 +166,7 @@ export const int: Semantics = (c) => {
   c.f.emit(store32(stack, image(c, flags), 8));
   c.f.emit(store32(stack, c.cell32(layout.segmentAddress(layout.CS) + layout.SEGMENT.selector), 4));
   c.f.emit(store32(stack, c.nextEip()));
-  emitWrittenRun(c.f, stack, I32.of(12));
+  emitWritten(c.f, stack, 12);
   c.setRegister(ESP, 32, pointer);
   const keepsInterrupts = high
     .and(GATE_32.trap)

@@ -7,7 +7,7 @@
  */
 import * as layout from '../cpu/layout.js';
 import { EFLAG } from '../cpu/state.js';
-import { emitWrittenRun } from '../mmu/written-words.js';
+import { emitWrittenRun } from '../mmu/written-lines.js';
 import type { AccessBits, Context } from '../translate/context.js';
 import { type Int, toI32, toI64, zeroExtended } from '../translate/int.js';
 import type { Label } from '../wasm/function-builder.js';

@@ -169,7 +169,7 @@ export class PrivilegedMemory implements LinearMemory {
     const host = this.quick(linear, 1, true, user);
     if (host !== 0) {
       this.mmu.state.u8[host] = value;
-      this.mmu.physical.words.mark((host - FRAMES) >>> 12, linear & 0xfff, 1);
+      this.mmu.physical.writtenLines.mark((host - FRAMES) >>> 12, linear & 0xfff, 1);
       return;
     }
     this.buffer[0] = value;
@@ -180,7 +180,7 @@ export class PrivilegedMemory implements LinearMemory {
     const host = this.quick(linear, 2, true, user);
     if (host !== 0) {
       this.mmu.state.view.setUint16(host, value, true);
-      this.mmu.physical.words.mark((host - FRAMES) >>> 12, linear & 0xfff, 2);
+      this.mmu.physical.writtenLines.mark((host - FRAMES) >>> 12, linear & 0xfff, 2);
       return;
     }
     this.view.setUint16(0, value, true);
@@ -191,7 +191,7 @@ export class PrivilegedMemory implements LinearMemory {
     const host = this.quick(linear, 4, true, user);
     if (host !== 0) {
       this.mmu.state.view.setUint32(host, value, true);
-      this.mmu.physical.words.mark((host - FRAMES) >>> 12, linear & 0xfff, 4);
+      this.mmu.physical.writtenLines.mark((host - FRAMES) >>> 12, linear & 0xfff, 4);
       return;
     }
     this.view.setUint32(0, value, true);

@@ -6,7 +6,7 @@
  */
 import { A20_OPEN, FRAME_FLAGS, FRAMES, FRAMES_LIMIT, RAM_FRAMES } from '../cpu/layout.js';
 import type { AccessSize, BusMemory, MmioHandler } from '../devices/device.js';
-import { WrittenWords } from './written-words.js';
+import { WrittenLines } from './written-lines.js';
 
 export const FRAME = {
   /** Writes are ignored (ROM). */
@@ -54,7 +54,7 @@ const PAGE = 4096;
 
 export class PhysicalMemory implements BusMemory {
   readonly frameFlags: Uint8Array;
-  readonly words: WrittenWords;
+  readonly writtenLines: WrittenLines;
   readonly ramFrames: number;
   readonly frames: number;
   onUnclaimed: ((access: UnclaimedMemoryAccess) => void) | undefined;
@@ -84,7 +84,7 @@ export class PhysicalMemory implements BusMemory {
     if (this.frames > FRAMES_LIMIT) throw new RangeError('more memory than the frame tables have room for');
     // New memory is zero, as the digest takes frames to be that it has not seen: none is dirty yet.
     this.frameFlags = new Uint8Array(memory.buffer, FRAME_FLAGS, this.frames);
-    this.words = new WrittenWords(memory, ramBytes + romBytes);
+    this.writtenLines = new WrittenLines(memory, this.frames);
     this.view.setUint32(RAM_FRAMES, this.ramFrames, true);
     this.setA20(true);
     this.frameFlags.fill(FRAME.readOnly, this.ramFrames);
@@ -171,7 +171,7 @@ export class PhysicalMemory implements BusMemory {
     if (size === 1) this.bytes[at] = value;
     else if (size === 2) this.view.setUint16(at, value, true);
     else this.view.setUint32(at, value, true);
-    if (flags === FRAME.dirty) this.words.mark(frame, address & 0xfff, size);
+    if (flags === FRAME.dirty) this.writtenLines.mark(frame, address & 0xfff, size);
     else this.written(frame, flags, address & 0xfff, size);
   }
 
@@ -186,7 +186,7 @@ export class PhysicalMemory implements BusMemory {
   /** Bookkeeping after storage of a frame has changed. */
   written(frame: number, flags: number, offset: number, bytes: number): void {
     this.frameFlags[frame] = flags | FRAME.dirty;
-    this.words.mark(frame, offset, bytes);
+    this.writtenLines.mark(frame, offset, bytes);
     if (flags & FRAME.code) this.observer.codeWritten(frame, offset, bytes);
     if (flags & FRAME.table) this.observer.tableWritten(frame, offset, bytes);
     if (flags & FRAME.watchedWrites) this.onWatched(this.addressOf(frame) + offset, bytes, true);
@@ -283,7 +283,7 @@ export class PhysicalMemory implements BusMemory {
       if (flags & FRAME.readOnly) return;
       this.bytes.set(bytes.subarray(offset, offset + length), FRAMES + frame * PAGE + (at & 0xfff));
       if (flags === FRAME.dirty) {
-        this.words.mark(frame, at & 0xfff, length);
+        this.writtenLines.mark(frame, at & 0xfff, length);
         return;
       }
       const { accessor } = this;

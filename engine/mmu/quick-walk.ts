@@ -15,7 +15,7 @@ import type { ModuleBuilder } from '../wasm/module-builder.js';
 import { I32, select, TYPE_I32 } from '../wasm/values.js';
 import { FRAME } from './physical-memory.js';
 import { TABLE_KIND } from './tlb.js';
-import { emitWritten } from './written-words.js';
+import { emitWritten } from './written-lines.js';
 
 const ENTRY = { present: 1, writable: 2, user: 4, accessed: 32, dirty: 64, large: 128, global: 256 } as const;
 const ZERO = I32.of(0);

@@ -16,7 +16,7 @@ import type { FloatLibrary } from '../float/library.js';
 import type { Form, Operand, OperandSize } from '../isa/definition.js';
 import { operandBits } from '../isa/definition.js';
 import { ADDRESSING } from '../isa/record.js';
-import { emitWritten } from '../mmu/written-words.js';
+import { emitWritten } from '../mmu/written-lines.js';
 import type { Code } from '../wasm/bytes.js';
 import type { FunctionBuilder, FunctionReference, Local } from '../wasm/function-builder.js';
 import { load8U, load16U, load32, load64, load128, loadF64, store8, store16, store32, store64, store128 } from '../wasm/memory-access.js';
@@ -479,7 +479,7 @@ export abstract class Context {
   /** Into a frame. */
   private storeDirectly(host: I32, bits: AccessBits, value: Int): void {
     this.hostStore(host, bits, value);
-    emitWritten(this.f, host, (bits / 8) as 1 | 2 | 4 | 8);
+    emitWritten(this.f, host, bits / 8);
   }
 
   private hostStore(address: I32, bits: AccessBits, value: Int): void {

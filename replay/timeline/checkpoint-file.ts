@@ -18,7 +18,7 @@ import type { Checkpoint, Checkpoints } from './checkpoints.js';
 import { Footprint } from './footprint.js';
 import { PAGE_BYTES, type PageSource } from './page-store.js';
 
-const MAGIC = Buffer.from('R86CKPT\x02', 'latin1');
+const MAGIC = Buffer.from('R86CKPT\x03', 'latin1');
 const HEAD_BYTES = 32;
 const LIMITS = { indexBytes: 2 ** 28, pages: 2 ** 22, stateBytes: 2 ** 24 } as const;
 
@@ -79,7 +79,7 @@ interface Index {
   readonly midRepeats: Uint32Array;
   readonly frameCounts: Uint32Array;
   readonly frames: Uint32Array;
-  readonly writtenWords: Uint32Array;
+  readonly writtenLines: Uint32Array;
   readonly executedCounts: Uint32Array;
   readonly executed: Uint32Array;
   readonly pages: Int32Array;
@@ -107,7 +107,7 @@ function decodeIndex(raw: Uint8Array): Index {
     midRepeats: words(map.midRepeats),
     frameCounts: words(map.frameCounts),
     frames: words(map.frames),
-    writtenWords: words(map.writtenWords),
+    writtenLines: words(map.writtenLines),
     executedCounts: words(map.executedCounts),
     executed: words(map.executed),
     pages: new Int32Array(pages.buffer),
@@ -127,7 +127,7 @@ function decodeIndex(raw: Uint8Array): Index {
     need(column.length === count);
   const sumOf = (counts: Uint32Array): number => counts.reduce((sum, each) => sum + each, 0);
   need(sumOf(index.frameCounts) === index.frames.length && sumOf(index.executedCounts) === index.executed.length);
-  need(index.frames.length === index.pages.length && index.frames.length * WRITTEN_SET_LENGTH === index.writtenWords.length);
+  need(index.frames.length === index.pages.length && index.frames.length * WRITTEN_SET_LENGTH === index.writtenLines.length);
   need(index.pages.every((page) => page >= -1 && page < index.pageChecksums.length));
   need(index.ticks.every((tick, at) => Number.isSafeInteger(tick) && tick > (index.ticks[at - 1] ?? -1)));
   return index;
@@ -187,14 +187,14 @@ export class CheckpointFile implements PageSource {
     return Array.from(index.ticks, (tick, number) => {
       const [start, end] = [at, at + (index.frameCounts[number] as number)];
       const executed = index.executed.subarray(executedAt, executedAt + (index.executedCounts[number] as number));
-      const words = index.writtenWords.subarray(start * WRITTEN_SET_LENGTH, end * WRITTEN_SET_LENGTH);
+      const lines = index.writtenLines.subarray(start * WRITTEN_SET_LENGTH, end * WRITTEN_SET_LENGTH);
       at = end;
       executedAt += executed.length;
       return {
         tick,
         inputCount: index.inputCounts[number] as number,
         midRepeat: index.midRepeats[number] === 1,
-        footprint: new Footprint(index.frames.subarray(start, end), words, executed),
+        footprint: new Footprint(index.frames.subarray(start, end), lines, executed),
         pages: index.pages.subarray(start, end),
         readState: () => this.readState(number),
       };
@@ -301,7 +301,7 @@ export function writeCheckpointFile(path: string, identity: RunIdentity, explora
     midRepeats: column(all.map(({ midRepeat }) => (midRepeat ? 1 : 0))),
     frameCounts: column(all.map(({ footprint }) => footprint.frames.length)),
     frames: joined(all.map(({ footprint }) => footprint.frames)),
-    writtenWords: joined(all.map(({ footprint }) => footprint.words)),
+    writtenLines: joined(all.map(({ footprint }) => footprint.lines)),
     executedCounts: column(all.map(({ footprint }) => footprint.pages.length)),
     executed: joined(all.map(({ footprint }) => footprint.pages)),
     pages: bytesOf(Int32Array.from(pages.flat())),

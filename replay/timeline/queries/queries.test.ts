@@ -63,14 +63,14 @@ describe.each([...traces.map(corpusRun), ...GUEST_KINDS.map(randomRun)])('$name'
     queries = new Queries(timeline);
   });
 
-  /** Words written and pages executed from one tick to another, as single steps have seen them. */
-  const done = (fromTick: number, toTick: number): { words: number[]; pages: number[] } => {
+  /** Lines written and pages executed from one tick to another, as single steps have seen them. */
+  const done = (fromTick: number, toTick: number): { lines: number[]; pages: number[] } => {
     const during = ({ tick }: { readonly tick: number }): boolean => tick >= fromTick && tick < toTick;
-    const words = new Set<number>();
+    const lines = new Set<number>();
     for (const { physical, before } of seen.accesses.filter((one) => one.write && during(one)))
-      for (let at = physical; at < physical + before.length; at++) words.add(at >>> 2);
+      for (let at = physical; at < physical + before.length; at++) lines.add(at >>> 6);
     const pages = new Set(seen.executions.filter(during).map(({ ip }) => ip >>> 12));
-    return { words: [...words].sort((a, b) => a - b), pages: [...pages] };
+    return { lines: [...lines].sort((a, b) => a - b), pages: [...pages] };
   };
 
   test('stretches know what was done in them', async () => {
@@ -81,11 +81,11 @@ describe.each([...traces.map(corpusRun), ...GUEST_KINDS.map(randomRun)])('$name'
     expect(complete.length).toBeGreaterThanOrEqual(Math.floor(seen.endTick / 1400));
     complete.forEach(({ tick: endTick, footprint }, index) => {
       const { tick: startTick } = all[index] as { tick: number };
-      const { words, pages } = done(startTick, endTick);
+      const { lines, pages } = done(startTick, endTick);
       const marked: number[] = [];
       for (const frame of footprint.frames)
-        for (let word = frame * 1024; word < (frame + 1) * 1024; word++) if (footprint.mayWrite(word * 4, 4)) marked.push(word);
-      expect(marked, `before tick ${endTick}`).toEqual(words);
+        for (let line = frame * 64; line < (frame + 1) * 64; line++) if (footprint.mayWrite(line * 64, 64)) marked.push(line);
+      expect(marked, `before tick ${endTick}`).toEqual(lines);
       expect(pages.filter((page) => !footprint.mayExecute(page * 4096))).toEqual([]);
     });
   });
@@ -201,8 +201,8 @@ describe.each([...traces.map(corpusRun), ...GUEST_KINDS.map(randomRun)])('$name'
     const { all } = history.checkpoints;
     all.slice(1).forEach(({ tick: endTick, footprint }, index) => {
       if (endTick > seen.endTick) return;
-      const { words, pages } = done((all[index] as { tick: number }).tick, endTick);
-      expect(words.filter((word) => !footprint.mayWrite(word * 4, 4))).toEqual([]);
+      const { lines, pages } = done((all[index] as { tick: number }).tick, endTick);
+      expect(lines.filter((line) => !footprint.mayWrite(line * 64, 64))).toEqual([]);
       expect(pages.filter((page) => !footprint.mayExecute(page * 4096))).toEqual([]);
     });
   });
