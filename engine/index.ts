@@ -6,6 +6,7 @@ export { detectKernel } from './boot/load.js';
 export { CHANGES_DEVICE, type ChangeableRegister, type Changes, encodeChanges } from './changes.js';
 export * from './config.js';
 export type { PeekedInstruction } from './cpu/core.js';
+export { executedPage } from './cpu/executed-pages.js';
 export { REGISTER_NAMES, type RegisterName, type Registers } from './cpu/registers.js';
 export { type BlockImage, type BusMemory, InputError, StateError, type StateValue } from './devices/device.js';
 export { keyboardPayload } from './devices/keyboard-layout.js';

@@ -516,7 +516,7 @@ export class Machine {
   forgetWrittenLines(frame: number): void {
     this.physical.writtenLines.forget(frame);
   }
-  /** Linear pages in which instructions have been about to be executed since this was last asked, ascending. One alone can ask. */
+  /** Pages (`executedPage`) in which instructions have been about to be executed since this was last asked, ascending. One alone can ask. */
   takeExecutedPages(): Uint32Array {
     return this.core.executedPages.take();
   }

@@ -1,5 +1,6 @@
 /**
- * In which linear pages instructions have been about to be executed since somebody last asked: a byte for each page.
+ * In which linear pages instructions have been about to be executed since somebody last asked: a byte for each page, which it
+ * shares with those 256 MiB away, so that there is little to look through.
  * Blocks do not leave their page and are linked within it alone, so it is enough to note where a page is entered: in the
  * jump of generated code, and wherever TypeScript looks up a block or steps.
  */
@@ -10,8 +11,11 @@ import { EXECUTED_PAGES, EXECUTED_PAGES_BYTES } from './layout.js';
 
 /** Emits: code at this linear address is entered. */
 export function emitExecuted(f: FunctionBuilder, linear: I32): void {
-  f.emit(store8(linear.shrU(12), I32.of(1), EXECUTED_PAGES));
+  f.emit(store8(linear.shrU(12).and(EXECUTED_PAGES_BYTES - 1), I32.of(1), EXECUTED_PAGES));
 }
+
+/** What stands for the page of a linear address. */
+export const executedPage = (linear: number): number => (linear >>> 12) & (EXECUTED_PAGES_BYTES - 1);
 
 export class ExecutedPages {
   private readonly marks: Uint8Array;
@@ -24,10 +28,10 @@ export class ExecutedPages {
   }
 
   mark(linear: number): void {
-    this.marks[linear >>> 12] = 1;
+    this.marks[executedPage(linear)] = 1;
   }
 
-  /** The numbers of the pages, ascending; they are forgotten. */
+  /** What stands for them, ascending; they are forgotten. */
   take(): Uint32Array {
     const { marks, eights } = this;
     const pages: number[] = [];

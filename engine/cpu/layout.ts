@@ -196,9 +196,9 @@ export const FRAMES_LIMIT = (3072 + 16) * 256;
 export const FRAME_FLAGS = DIGEST_BUFFER + DIGEST_BUFFER_BYTES;
 export const TABLE_USE = FRAME_FLAGS + FRAMES_LIMIT;
 
-/** By linear page: a byte (cpu/executed-pages.ts). */
+/** By linear page, the lower bits of its number: a byte (cpu/executed-pages.ts). */
 export const EXECUTED_PAGES = Math.ceil((TABLE_USE + FRAMES_LIMIT * 4) / 16) * 16;
-export const EXECUTED_PAGES_BYTES = 2 ** 20;
+export const EXECUTED_PAGES_BYTES = 2 ** 16;
 
 /** By line of the frames: a byte (mmu/written-lines.ts). */
 export const LINE_BYTES = 64;

@@ -3,18 +3,17 @@
  * been written, in which pages of code something may have been executed. Whatever is not in it did not happen, so a stretch
  * can be left out in which nothing can be found.
  */
-import { type Machine, WRITTEN_SET_LENGTH } from '../../engine/index.js';
+import { executedPage, type Machine, WRITTEN_SET_LENGTH } from '../../engine/index.js';
 import { firstAtOrAfter } from '../sorted.js';
 import { PAGE_BYTES } from './page-store.js';
 
 const LINE_BYTES = 64;
-const EXECUTED_PAGE_BYTES = 4096;
 
 export class Footprint {
   /**
    * @param frames written, ascending
    * @param lines of each frame a set of its lines of 64 bytes, the lowest in the lowest bit
-   * @param pages linear pages that were executed, ascending
+   * @param pages linear pages that were executed (`executedPage`), ascending
    */
   constructor(
     readonly frames: Uint32Array,
@@ -61,7 +60,7 @@ export class Footprint {
 
   /** Whether the instruction at a linear address may have been about to be executed. */
   mayExecute(linear: number): boolean {
-    const page = Math.floor(linear / EXECUTED_PAGE_BYTES);
+    const page = executedPage(linear);
     return this.pages[firstAtOrAfter(this.pages, page)] === page;
   }
 

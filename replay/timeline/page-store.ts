@@ -48,7 +48,7 @@ export class PageStore {
     if (isZero(bytes)) return ZERO_PAGE;
     const id = this.free.pop() ?? this.grow();
     this.used++;
-    this.page(id).set(bytes);
+    (this.slabs[Math.floor(id / SLAB_PAGES)] as Uint8Array).set(bytes, (id % SLAB_PAGES) * PAGE_BYTES);
     return id;
   }
 
