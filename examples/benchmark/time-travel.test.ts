@@ -33,6 +33,7 @@ it('prints the figures of a boot', () => {
     title: 'a boot',
     replay: cost(10, 11),
     explore: cost(10.25, 12),
+    overhead: { cpu: 0.025, wall: 0.031 },
     exploration: { ...cost(10.25, 12), ticks: 2e9, checkpoints: 500, checkpointBytes: 2 ** 28, fileBytes: 2 ** 27, keepSeconds: 1.5 },
     travels: {
       opening: cost(0.2, 0.3),
@@ -44,7 +45,7 @@ it('prints the figures of a boot', () => {
   };
   const lines = travelTable(report).split('\n');
   expect(lines[0]).toBe('time travel: a boot, 2.00 thousand million ticks');
-  expect(lines).toContain('checkpoints over replaying: 2.5 % CPU; 500 in 256 MiB, kept in 128 MiB in 1.5 s');
+  expect(lines).toContain('checkpoints over replaying: 2.5 % CPU, 3.1 % wall; 500 in 256 MiB, kept in 128 MiB in 1.5 s');
   expect(lines.find((line) => line.startsWith('both'))?.split(/ {2,}/)).toEqual(['both', '22', '43', '43', '43', '11', '11']);
 });
 

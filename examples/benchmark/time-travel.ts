@@ -25,6 +25,8 @@ export interface TravelReport {
   /** Medians of the rounds. */
   readonly replay: Cost;
   readonly explore: Cost;
+  /** What exploring takes over replaying in the same round, the median. */
+  readonly overhead: { readonly cpu: number; readonly wall: number };
   readonly exploration: Exploration;
   readonly travels: Travels;
 }
@@ -87,7 +89,11 @@ export function measureTravel(boot: LinuxBoot, rounds: number, onStep: (text: st
     onStep(`${boot.name}: going to ${POINTS} places, asking ${QUERIES} questions`);
     const travels = await inChild<Travels>({ job: 'travel', trace, points: POINTS, queries: QUERIES, seed: SEED });
     const exploration = explorations[0] as Exploration;
-    return { boot: boot.name, title: boot.title, replay: medianCost(replays), explore: medianCost(explorations), exploration, travels };
+    const over = (seconds: (cost: Cost) => number): number =>
+      median(explorations.map((one, round) => seconds(one) / seconds(replays[round] as Cost) - 1)) as number;
+    const overhead = { cpu: over(({ cpuSeconds }) => cpuSeconds), wall: over(({ wallSeconds }) => wallSeconds) };
+    const [replay, explore] = [medianCost(replays), medianCost(explorations)];
+    return { boot: boot.name, title: boot.title, replay, explore, overhead, exploration, travels };
   });
 }
 
@@ -139,7 +145,9 @@ const spread = (name: string, costs: readonly Cost[]): string => {
 };
 const sum = (a: Cost, b: Cost): Cost => ({ cpuSeconds: a.cpuSeconds + b.cpuSeconds, wallSeconds: a.wallSeconds + b.wallSeconds });
 
-export function travelTable({ title, replay, explore, exploration, travels }: TravelReport): string {
+const percent = (ratio: number): string => `${(ratio * 100).toFixed(1)} %`;
+
+export function travelTable({ title, replay, explore, overhead, exploration, travels }: TravelReport): string {
   const { ticks, checkpoints, checkpointBytes, fileBytes, keepSeconds } = exploration;
   const { opening, seeks, reverseSteps, lastWrites, found } = travels;
   const both = seeks.map((seek, index) => sum(seek, reverseSteps[index] as Cost));
@@ -152,7 +160,7 @@ export function travelTable({ title, replay, explore, exploration, travels }: Tr
         ['exploring', explore],
       ] as const
     ).map(([name, { cpuSeconds, wallSeconds }]) => line(name, cpuSeconds.toFixed(2), wallSeconds.toFixed(2))),
-    `checkpoints over replaying: ${((explore.cpuSeconds / replay.cpuSeconds - 1) * 100).toFixed(1)} % CPU; ${checkpoints} in ${mib(checkpointBytes)}, kept in ${mib(fileBytes)} in ${keepSeconds.toFixed(1)} s`,
+    `checkpoints over replaying: ${percent(overhead.cpu)} CPU, ${percent(overhead.wall)} wall; ${checkpoints} in ${mib(checkpointBytes)}, kept in ${mib(fileBytes)} in ${keepSeconds.toFixed(1)} s`,
     line('ms', 'p50', 'p98', 'p99', 'max', 'CPU p50', 'CPU p99'),
     spread('opening, with checkpoints kept', [opening]),
     spread(`going to a random tick (${seeks.length})`, seeks),

@@ -83,7 +83,9 @@ export class PageStore {
 
   private grow(): PageId {
     const first = this.slabs.length * SLAB_PAGES;
-    this.slabs.push(new Uint8Array(SLAB_PAGES * PAGE_BYTES));
+    // Not cleared first: each page is written whole.
+    const { buffer, byteOffset, length } = Buffer.allocUnsafeSlow(SLAB_PAGES * PAGE_BYTES);
+    this.slabs.push(new Uint8Array(buffer, byteOffset, length));
     for (let id = first + SLAB_PAGES - 1; id > first; id--) this.free.push(id);
     return first;
   }
