@@ -3,8 +3,8 @@
  * could stop for one; how often it does is decided here, and nothing that a guest sees depends on it.
  */
 
-/** Host time between two turns. */
-const TURN_MS = 50;
+/** Host time between two turns. Each costs a millisecond or two of what the processor has at hand; a person waits this long gladly. */
+const TURN_MS = 200;
 
 export class Turn {
   private startMs = performance.now();
