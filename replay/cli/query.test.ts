@@ -28,6 +28,8 @@ describe('answers', () => {
   it('as lines', async () => {
     expect(await run(TRACE, 'interrupts', '--to', '700')).toBe(0);
     expect(stdout.split('\n').slice(0, 2)).toEqual(['tick 657  vector 20', 'tick 667  vector 20']);
+    expect(await run(TRACE, 'interrupts', '--limit', '1', '--from', '660')).toBe(0);
+    expect(stdout).toBe('tick 667  vector 20\nand more: --limit, --from and --to say which\n');
     expect(await run(TRACE, 'console')).toBe(0);
     expect(stdout).toContain('busy until enough');
     expect(await run(TRACE, 'last-write', '0xfff00', '--physical')).toBe(0);

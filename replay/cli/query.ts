@@ -133,14 +133,13 @@ class Asker {
         return this.findings(await queries.executions(needed(), list), (item) => this.place(item));
       case 'calls':
         return this.findings(await queries.calls(needed(), list), (item) => this.call(item));
-      case 'interrupts': {
-        const data = queries.interrupts(list);
-        return { data, lines: data.map(({ tick, vector }) => `tick ${grouped(tick)}  vector ${hex(vector, 2)}`) };
-      }
-      case 'inputs': {
-        const data = queries.inputs(list);
-        return { data, lines: data.map(({ tick, device, payload }) => `tick ${grouped(tick)}  ${device}  ${bytesText(payload)}`) };
-      }
+      case 'interrupts':
+        return this.findings(queries.interrupts(list), ({ tick, vector }) => `tick ${grouped(tick)}  vector ${hex(vector, 2)}`);
+      case 'inputs':
+        return this.findings(
+          queries.inputs(list),
+          ({ tick, device, payload }) => `tick ${grouped(tick)}  ${device}  ${bytesText(payload)}`,
+        );
       case 'console':
         return this.console();
     }

@@ -252,15 +252,18 @@ describe('around the answers', () => {
     const timeline = open();
     const queries = new Queries(timeline);
     const { ticks, vectors } = trace.interrupts;
-    expect(queries.interrupts()).toEqual([...ticks].map((tick, i) => ({ tick, vector: vectors[i] })));
+    const all = [...ticks].map((tick, i) => ({ tick, vector: vectors[i] as number }));
+    expect(queries.interrupts()).toEqual({ items: all, more: false });
+    expect(queries.interrupts({ limit: 3 })).toEqual({ items: all.slice(0, 3), more: true });
+    expect(queries.interrupts({ limit: 3, end: 'last' })).toEqual({ items: all.slice(-3), more: true });
     const [first, , third] = ticks as unknown as [number, number, number];
-    expect(queries.interrupts({ fromTick: first + 1, toTick: third }).map(({ tick }) => tick)).toEqual([ticks[1]]);
+    expect(queries.interrupts({ fromTick: first + 1, toTick: third }).items.map(({ tick }) => tick)).toEqual([ticks[1]]);
     const input = openTraceFile(new URL('input.trace', CORPUS).pathname);
     const other = new Queries(new Timeline(input, new History(machineOf(input, 'auto'), input)));
-    expect(other.inputs().map(({ device, payload }) => [device, payload])).toEqual(
+    expect(other.inputs().items.map(({ device, payload }) => [device, payload])).toEqual(
       input.inputs.map(({ device, payload }) => [device, payload]),
     );
-    expect(other.inputs({ fromTick: (input.inputs[0]?.tick ?? 0) + 1 }).length).toBeLessThan(input.inputs.length);
+    expect(other.inputs({ fromTick: (input.inputs[0]?.tick ?? 0) + 1 }).items.length).toBeLessThan(input.inputs.length);
     const whole = await queries.console('serial0', timeline.endTick);
     expect(whole).toContain('latched');
     const half = await queries.console('serial0', Math.floor(timeline.endTick / 2));

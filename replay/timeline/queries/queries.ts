@@ -119,19 +119,23 @@ export class Queries {
   }
 
   /** External interrupts that were accepted. */
-  interrupts({ fromTick = 0, toTick = this.timeline.endTick }: QueryOptions = {}): InterruptEvent[] {
+  interrupts(options: ListOptions = {}): Findings<InterruptEvent> {
+    const { fromTick = 0, toTick = this.timeline.endTick } = options;
     const { ticks, vectors } = this.timeline.trace.interrupts;
     const events: InterruptEvent[] = [];
     for (let i = firstAtOrAfter(ticks, fromTick); i < ticks.length && (ticks[i] as number) < toTick; i++)
       events.push({ tick: ticks[i] as number, vector: vectors[i] as number });
-    return events;
+    return limited(events, options);
   }
 
   /** What came in from outside. */
-  inputs({ fromTick = 0, toTick = Number.POSITIVE_INFINITY }: QueryOptions = {}): InputRecord[] {
-    return this.timeline.trace.inputs
-      .filter(({ tick }) => tick >= fromTick && tick < toTick)
-      .map(({ tick, ns, device, payload }) => ({ tick, ns, device, payload }));
+  inputs(options: ListOptions = {}): Findings<InputRecord> {
+    const { fromTick = 0, toTick = Number.POSITIVE_INFINITY } = options;
+    const within = this.timeline.trace.inputs.filter(({ tick }) => tick >= fromTick && tick < toTick);
+    return limited(
+      within.map(({ tick, ns, device, payload }) => ({ tick, ns, device, payload })),
+      options,
+    );
   }
 
   /** What had been sent to a console before a tick. Latin-1. */
@@ -141,8 +145,8 @@ export class Queries {
   }
 
   private async find<Q extends Question>(question: Q, options: ListOptions): Promise<Findings<Answer<Q>>> {
-    const { fromTick = 0, toTick = this.timeline.endTick, limit = DEFAULT_LIMIT, end = 'first', signal } = options;
-    if (!Number.isInteger(limit) || limit < 1) throw new QueryError(`a limit is a whole number above 0, not ${limit}`);
+    const { fromTick = 0, toTick = this.timeline.endTick, end = 'first', signal } = options;
+    const limit = limitOf(options);
     signal?.throwIfAborted();
     return this.visiting(async () => {
       await this.explore(toTick, signal);
@@ -153,8 +157,7 @@ export class Queries {
         // One more than is wanted tells whether there are more; of one, nobody asks.
         const quota = { limit: limit === 1 ? 1 : limit + 1, end };
         const items = (await gather(() => this.scanners(), question, stretches, quota, options)) as Answer<Q>[];
-        const more = items.length > limit;
-        return { items: end === 'first' ? items.slice(0, limit) : items.slice(-limit), more };
+        return limited(items, options);
       } finally {
         this.quiet();
       }
@@ -209,4 +212,15 @@ export class Queries {
 function requireLinear(address: number): number {
   if (Number.isInteger(address) && address >= 0 && address <= 0xffff_ffff) return address;
   throw new QueryError(`${address} is no linear address`);
+}
+
+function limitOf({ limit = DEFAULT_LIMIT }: ListOptions): number {
+  if (!Number.isInteger(limit) || limit < 1) throw new QueryError(`a limit is a whole number above 0, not ${limit}`);
+  return limit;
+}
+
+/** The first of them or the last, so many as are wanted. */
+function limited<T>(items: readonly T[], options: ListOptions): Findings<T> {
+  const limit = limitOf(options);
+  return { items: options.end === 'last' ? items.slice(-limit) : items.slice(0, limit), more: items.length > limit };
 }
