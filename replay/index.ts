@@ -1,7 +1,8 @@
 /**
  * Record and replay, for programs. `record` runs a machine and writes a trace, `replay` runs a trace again and checks it,
- * `verify` does that for many; `openTimeline` walks through one in both directions, `Queries` answers who did what in it; `diffTrace` finds the
- * first instruction that two tiers or two builds execute differently; `openTraceFile` and `packTraceFile` read traces and make them self-contained.
+ * `verify` does that for many; `openTimeline` walks through one in both directions, `Queries` answers who did what in it;
+ * `diffTrace` finds the first instruction that two tiers or two builds execute differently; `openTraceFile` and
+ * `packTraceFile` read traces and make them self-contained.
  *
  * @example
  * ```ts
@@ -9,6 +10,21 @@
  *
  * await record({ config: { boot }, to: 'run.trace', inputs: [{ after: 'login: ', serial: 'root\n' }] });
  * const { divergence, digest } = replay(openTraceFile('run.trace'));
+ * ```
+ *
+ * @example
+ * ```ts
+ * import { openTimeline, openTraceFile, Queries } from 'replay86';
+ *
+ * const timeline = openTimeline(openTraceFile('run.trace'));
+ * await timeline.seek(timeline.endTick);
+ * timeline.conditions = [{ kind: 'watchpoint', address: 0x1000, bytes: 4, access: 'write' }];
+ * const stop = await timeline.reverseContinue(); // { kind: 'hit', … }, in front of the last write, or { kind: 'begin' }
+ *
+ * const queries = new Queries(timeline);
+ * const write = await queries.lastWrite({ physical: 0x1000 }, 4);
+ * await queries.close();
+ * timeline.close();
  * ```
  */
 export * from '../engine/index.js';
