@@ -7,6 +7,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { openTraceFile } from '../../traces/index.js';
 import { replay } from '../replay.js';
 import { tamperedTrace } from '../timeline/test-tampered.js';
+import { TURN_MS } from '../timeline/turn.js';
 import { REGISTERS } from './registers.js';
 import { consoleText, corpusTrace, isConsole, packetOf, stubFor, TestClient } from './test-client.js';
 
@@ -384,7 +385,7 @@ describe('monitor', () => {
         client.connection.received(Uint8Array.of(3));
         // Long enough for the host to get a turn; and only a part of the way.
         const startMs = performance.now();
-        while (performance.now() - startMs < 60);
+        while (performance.now() - startMs <= TURN_MS);
         history.advanceOnce = advanceOnce;
         return advanceOnce(Math.min(target, history.tick + 100), staying);
       };

@@ -4,7 +4,7 @@
  */
 
 /** Host time between two turns. Each costs a millisecond or two of what the processor has at hand; a person waits this long gladly. */
-const TURN_MS = 200;
+export const TURN_MS = 200;
 
 export class Turn {
   private startMs = performance.now();
