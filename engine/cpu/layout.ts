@@ -201,7 +201,8 @@ export const EXECUTED_PAGES = Math.ceil((TABLE_USE + FRAMES_LIMIT * 4) / 16) * 1
 export const EXECUTED_PAGES_BYTES = 2 ** 16;
 
 /** By line of the frames: a byte (mmu/written-lines.ts). */
-export const LINE_BYTES = 64;
+export const LINE_SHIFT = 6;
+export const LINE_BYTES = 1 << LINE_SHIFT;
 export const WRITTEN_LINES = EXECUTED_PAGES + EXECUTED_PAGES_BYTES;
 const WRITTEN_LINES_BYTES = FRAMES_LIMIT * (4096 / LINE_BYTES);
 

@@ -14,11 +14,10 @@ const LINES_PER_FRAME = 4096 / layout.LINE_BYTES;
 export const WRITTEN_SET_LENGTH = LINES_PER_FRAME / 32;
 
 const ONE = I32.of(1);
-const SHIFT = Math.log2(layout.LINE_BYTES);
 /** From the number of the line at a host address to its byte. */
 const OFFSET = layout.WRITTEN_LINES - layout.FRAMES / layout.LINE_BYTES;
 
-const markLine = (f: FunctionBuilder, host: I32): void => f.emit(store8(host.shrU(SHIFT), ONE, OFFSET));
+const markLine = (f: FunctionBuilder, host: I32): void => f.emit(store8(host.shrU(layout.LINE_SHIFT), ONE, OFFSET));
 
 /** Emits: `bytes` bytes, no more than a line, all in one frame, have been written. The address is evaluated several times. */
 export function emitWritten(f: FunctionBuilder, host: I32, bytes: number): void {
@@ -28,8 +27,8 @@ export function emitWritten(f: FunctionBuilder, host: I32, bytes: number): void 
 
 /** The same for a length that is not known before; not zero. */
 export function emitWrittenRun(f: FunctionBuilder, host: I32, bytes: I32): void {
-  const first = f.let(host.shrU(SHIFT));
-  const last = host.add(bytes).sub(1).shrU(SHIFT);
+  const first = f.let(host.shrU(layout.LINE_SHIFT));
+  const last = host.add(bytes).sub(1).shrU(layout.LINE_SHIFT);
   f.fillMemory(first.add(OFFSET), ONE, last.sub(first).add(1));
 }
 
@@ -46,8 +45,8 @@ export class WrittenLines {
   /** Within one frame. */
   mark(frame: number, offset: number, bytes: number): void {
     const first = frame * LINES_PER_FRAME;
-    const end = first + ((offset + bytes - 1) >>> SHIFT);
-    for (let at = first + (offset >>> SHIFT); at <= end; at++) this.marks[at] = 1;
+    const end = first + ((offset + bytes - 1) >>> layout.LINE_SHIFT);
+    for (let at = first + (offset >>> layout.LINE_SHIFT); at <= end; at++) this.marks[at] = 1;
   }
 
   /** Adds the lines of a frame that have been written to a set, the lowest in the lowest bit, and forgets them. */

@@ -49,7 +49,7 @@ export async function walkBack(timeline: Timeline): Promise<Findings> {
   await timeline.seek(write.tick + 1);
   await timeline.backward([{ kind: 'breakpoint', address: write.ip }]);
   const [source, target, bytes] = (['esi', 'edi', 'ecx'] as const).map((name) => registers.get(name)) as [number, number, number];
-  const input = found(queries.inputs({ toTick: timeline.tick }).at(-1), 'an input');
+  const input = found(queries.inputs({ toTick: timeline.tick }).items.at(-1), 'an input');
   return { fault, load, write, copy: { tick: timeline.tick, source, target, bytes }, input };
 }
 

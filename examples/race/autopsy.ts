@@ -61,7 +61,8 @@ export async function stepsAround(timeline: Timeline, guest: Assembled, { storeT
   await timeline.seek(write.tick);
   await timeline.backward([{ kind: 'breakpoint', address: load }]);
   const startTick = timeline.tick;
-  const interrupts = new Set(new Queries(timeline).interrupts({ fromTick: startTick, toTick: storeTick }).map(({ tick }) => tick));
+  const accepted = new Queries(timeline).interrupts({ fromTick: startTick, toTick: storeTick, limit: storeTick - startTick + 1 });
+  const interrupts = new Set(accepted.items.map(({ tick }) => tick));
   const steps: Step[] = [];
   let depth = 0;
   while (timeline.tick <= storeTick) {

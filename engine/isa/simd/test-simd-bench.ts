@@ -15,9 +15,9 @@ import { SIMD } from './simd.js';
 
 /** Linear address of the page of memory that exists; the pages around it do not. */
 export const GUEST_PAGE = 0x12345000;
-const HOST_PAGE = 0x30000;
-const RECORD_AT = 0x31000;
-const MEMORY_PAGES = 4;
+const HOST_PAGE = layout.FRAMES;
+const RECORD_AT = layout.RECORD_ARENA;
+const MEMORY_PAGES = layout.memoryPages(4096);
 const MODE = MODE_CODE_32 | MODE_DATA_FLAT;
 
 export interface SimdState {
