@@ -47,7 +47,7 @@ const CHECK_ROWS: readonly (readonly [files: RegExp, checks: readonly Check[]])[
   [/^engine\/float\//, [cases('x87,sse'), tests('engine/float', 'engine/isa/x87')]],
   [/^engine\/isa\/system/, [cases('system,integer'), PROCESSOR]],
   [/^engine\/(isa|translate|wasm)\//, [cases('integer'), tests('engine/isa', 'engine/translate', 'engine/wasm'), TIERS]],
-  [/^engine\/(changes|cpu\/(registers|breakpoints|executed-pages)|mmu\/(peek|watches|written-(frames|words)))/, [DEBUGGER, TIERS]],
+  [/^engine\/(changes|cpu\/(registers|breakpoints|executed-pages)|mmu\/(peek|watches|written-(frames|lines)))/, [DEBUGGER, TIERS]],
   [/^engine\/cpu\/(code-cache|code-segments|block-finder)/, [PROCESSOR, cases('sequence'), TIERS]],
   [/^engine\/(cpu|mmu)\//, [cases('system'), PROCESSOR, TIERS]],
   [/^engine\/devices\/ata\//, [ATA, tests('properties/devices/ata'), SNAPSHOTS]],
