@@ -8,5 +8,6 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
   'devices/i8042 line-kept 4': 'commands change neither interrupt enable; an answer drives the lines itself',
   'isa/data-movement width-16-32 1': 'SAHF looks at bits 8 to 15 of EAX alone',
   'devices/keyboard-layout greater 1': 'no key has the number 0 behind the prefix',
+  'devices/keyboard-layout greater 2': 'no key has the number 0 behind the prefix',
   'boot/linux greater-or-equal 2': 'an image without its magic number, which lies behind, is refused before',
 };
