@@ -8,6 +8,9 @@ export interface Divergence {
   readonly found: string;
 }
 
+/** A digest as it is told. */
+export const digestText = (digest: bigint): string => digest.toString(16).padStart(16, '0');
+
 /** One line. */
 export function describeDivergence({ tick, what, expected, found }: Divergence): string {
   return `diverged at tick ${tick}: ${what}: expected ${expected}, found ${found}`;

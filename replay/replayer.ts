@@ -7,7 +7,7 @@
  */
 import { type AcceptedInterrupt, type ExitReason, InputError } from '../engine/index.js';
 import type { InputEvent, Trace } from '../traces/index.js';
-import type { Divergence } from './divergence.js';
+import { type Divergence, digestText } from './divergence.js';
 import { exitStatus, type RunEnd, STATUS } from './exit-status.js';
 import type { MachineLike } from './machine-like.js';
 import { Slicer } from './slicer.js';
@@ -110,7 +110,8 @@ class Replayer {
     while (this.divergence === undefined && ticks[this.nextDigest] === machine.tick) {
       const expected = values[this.nextDigest] as bigint;
       const found = machine.digest();
-      if (found !== expected) return this.diverge({ tick: machine.tick, what: 'digest', expected: hex(expected), found: hex(found) });
+      if (found !== expected)
+        return this.diverge({ tick: machine.tick, what: 'digest', expected: digestText(expected), found: digestText(found) });
       this.nextDigest++;
       this.options.onDigest?.(machine.tick, found);
     }
@@ -178,7 +179,8 @@ class Replayer {
       return this.result('stopped', STATUS.ok);
     }
     const digest = machine.digest();
-    if (digest !== end.digest) this.diverge({ tick: end.tick, what: 'digest', expected: hex(end.digest), found: hex(digest) });
+    if (digest !== end.digest)
+      this.diverge({ tick: end.tick, what: 'digest', expected: digestText(end.digest), found: digestText(digest) });
     else this.options.onDigest?.(end.tick, digest);
     return this.result(kind, kind === 'interrupted' ? STATUS.ok : end.status);
   }
@@ -238,8 +240,4 @@ class Replayer {
 
 function vector(value: number): string {
   return `vector 0x${value.toString(16).padStart(2, '0')}`;
-}
-
-function hex(digest: bigint): string {
-  return digest.toString(16).padStart(16, '0');
 }

@@ -10,10 +10,10 @@
 import type { Machine } from '../../engine/index.js';
 import type { StopCondition } from './stops.js';
 
-const CALLS: ReadonlySet<string> = new Set(['call', 'call far']);
+export const CALLS: ReadonlySet<string> = new Set(['call', 'call far']);
 const SOFTWARE_INTERRUPTS: ReadonlySet<string> = new Set(['int', 'int1', 'int3', 'into', 'sysenter']);
 const RETURNS: ReadonlySet<string> = new Set(['ret', 'retf', 'iret', 'sysexit']);
-const LONGEST_INSTRUCTION_BYTES = 15;
+export const LONGEST_INSTRUCTION_BYTES = 15;
 /** So far the entry of a frame is looked for among all that is met. Beyond, only what could be it is looked at. */
 const NEAR_TICKS = 2 ** 20;
 /** Further away is another stack. */

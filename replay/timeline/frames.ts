@@ -8,12 +8,11 @@
  */
 import type { Machine } from '../../engine/index.js';
 import { firstAtOrAfter } from '../sorted.js';
-import { FlowTrace, type Found } from './flow.js';
+import { CALLS, FlowTrace, type Found, LONGEST_INSTRUCTION_BYTES } from './flow.js';
 import type { TravelOptions } from './history.js';
 import type { Hit, Stop, StopCondition } from './stops.js';
 import type { Timeline } from './timeline.js';
 
-const CALLS: ReadonlySet<string> = new Set(['call', 'call far']);
 const SOFTWARE_INTERRUPTS: ReadonlySet<string> = new Set(['int', 'int1', 'int3', 'into']);
 const RETURNS: ReadonlySet<string> = new Set(['ret', 'retf', 'iret']);
 /** Bytes of arguments that a return may remove. */
@@ -22,7 +21,6 @@ const ARGUMENTS_LIMIT_BYTES = 4096;
 const STACK_LIMIT_BYTES = 0x1_0000;
 /** Between the stack pointer before an interrupt and the one at its IRET: EIP, CS and EFLAGS, perhaps ESP and SS. */
 const INTERRUPT_FRAME_BYTES = 20;
-const LONGEST_INSTRUCTION_BYTES = 15;
 
 const programCounter = ({ registers }: Machine): number => (registers.segmentBase('cs') + registers.get('eip')) >>> 0;
 

@@ -3,6 +3,7 @@
  */
 import type { Machine } from '../../engine/index.js';
 import type { Trace } from '../../traces/index.js';
+import { digestText } from '../divergence.js';
 import { DivergenceError } from './playback.js';
 
 export type DigestEvents = Pick<Trace, 'coveredTo'> & Partial<Pick<Trace, 'digests' | 'end'>>;
@@ -38,10 +39,11 @@ export class RecordedDigests {
     if (tick !== this.nextTick) return;
     const [expected, found] = [this.values[this.next] as bigint, machine.digest()];
     if (found !== expected) {
-      throw new DivergenceError({ tick, what: 'digest', expected: hex(expected), found: hex(found) }, this.ticks[this.next - 1] ?? 0);
+      throw new DivergenceError(
+        { tick, what: 'digest', expected: digestText(expected), found: digestText(found) },
+        this.ticks[this.next - 1] ?? 0,
+      );
     }
     this.next++;
   }
 }
-
-const hex = (digest: bigint): string => digest.toString(16).padStart(16, '0');
